@@ -1,0 +1,18 @@
+"""Shapes written in annotations are enforced while the tests run."""
+
+from pathlib import Path
+
+import pytest
+from jaxtyping import install_import_hook
+
+install_import_hook("convscope", "beartype.beartype")
+
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real photos and models, which is no part of the repository."""
+    if not DATA.is_dir():
+        pytest.skip("needs ../shared/data, the folder of real photos and models")
+    return DATA
