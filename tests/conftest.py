@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from jaxtyping import install_import_hook
 
-install_import_hook("convscope", "beartype.beartype")
+# An int is a number wherever a float is asked for, as in the type checker.
+install_import_hook("convscope", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -17,7 +17,6 @@ import fnmatch
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from convscope.arithmetic import Pixel
-
-EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -56,8 +53,8 @@ class Step:
     kind: str
     value: Float32[np.ndarray, "..."]
     inputs: tuple[Step, ...] = ()
-    settings: Mapping[str, Any] = EMPTY
-    params: Mapping[str, np.ndarray] = EMPTY
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    params: Mapping[str, np.ndarray] = field(default_factory=dict)
     module: str = ""
     dtype: str = "float32"
     batched: bool = True
@@ -156,7 +153,7 @@ class Map:
     target: str
     value: Float32[np.ndarray, "h w"]
     layer: str = ""
-    evidence: Mapping[str, Any] = EMPTY
+    evidence: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.value.flags.writeable = False
@@ -197,7 +194,7 @@ class Trace:
     placement: Placement
     labels: tuple[str, ...] = ()
     maps: tuple[Map, ...] = ()
-    about: Mapping[str, Any] = EMPTY
+    about: Mapping[str, Any] = field(default_factory=dict)
     _by_name: dict[str, Step] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:

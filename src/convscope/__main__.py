@@ -1,0 +1,5 @@
+"""``python -m convscope``."""
+
+from convscope.app.cli import main
+
+main()

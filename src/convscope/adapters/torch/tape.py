@@ -1,0 +1,125 @@
+"""The op tape: every torch function a model calls, with the tensors that flow between them.
+
+A ``TorchFunctionMode`` sees functional calls, operators and methods as well as modules, so skips and
+branches are recorded as what they are. Nested calls are seen once, at the highest level.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+from convscope.adapters.torch import operations, slices
+from convscope.adapters.torch.describe import Call, Settings
+from convscope.adapters.torch.keep import tensors_in, written
+from convscope.adapters.torch.live import Ledger, LiveOperation
+from convscope.adapters.torch.scopes import Scopes
+
+
+class Tape(TorchFunctionMode):
+    """Records into a :class:`Ledger` while it is active."""
+
+    def __init__(self, ledger: Ledger, scopes: Scopes) -> None:
+        super().__init__()
+        self.ledger = ledger
+        self.scopes = scopes
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Run ``function``, protecting what it overwrites and noting what it made."""
+        kwargs = kwargs or {}
+        name = getattr(function, "__name__", type(function).__name__)
+        for tensor in written(name, args, kwargs):
+            self.ledger.protect(tensor)
+        result = function(*args, **kwargs)
+        if isinstance(result, torch.Tensor):
+            self._note(function, name, args, kwargs, result)
+        elif name == "__setitem__":
+            self._note(function, name, args, kwargs, args[0])
+        elif isinstance(result, tuple | list) and result and isinstance(result[0], torch.Tensor):
+            self._note_several(name, args, kwargs, result)
+        return result
+
+    def _note(
+        self, function: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], result: torch.Tensor
+    ) -> None:
+        if name == "__get__":  # x.data, x.T, x.mT: named after the attribute
+            name = getattr(function.__self__, "__name__", name)
+        sources = self.ledger.sources((*args, *kwargs.values()) if kwargs else args, self.scopes.top)
+        if not sources:
+            self.ledger.constant(result)
+            return
+        name = operations.base_name(name)
+        if name in operations.ALIASES or (name in operations.CASTS and result.dtype == sources[0].tensor.dtype):
+            self.ledger.alias(result, sources[0])
+            return
+        operation = operations.find(function, name)
+        if name in operations.CASTS:
+            self._add("identity", result, sources, {"dtype": str(result.dtype).removeprefix("torch.")})
+        elif operation is None:
+            self._add(name.strip("_"), result, sources, {})
+        else:
+            self._add_described(operation, operation.bind(args, kwargs), result, sources)
+
+    def _add_described(
+        self,
+        operation: operations.Operation,
+        bound: dict[str, Any],
+        result: torch.Tensor,
+        sources: list[LiveOperation],
+    ) -> None:
+        call = Call(bound, result, self.ledger.is_batched, operation.kind)
+        call.inputs = [
+            tensor for tensor in tensors_in(bound.get(name) for name in operations.DATA) if self.ledger.knows(tensor)
+        ]
+        call.params = {name: bound[name] for name in operation.params if isinstance(bound.get(name), torch.Tensor)}
+        computed = any(self.ledger.knows(tensor) for tensor in call.params.values())
+        settings = None if computed else operation.describe(call)
+        if settings is None:  # weights that were computed, or a use without a description: no arithmetic holds
+            self._add(f"{call.kind} (special use)", result, sources, {})
+            return
+        sources = self.ledger.sources(call.inputs, self.scopes.top)
+        self._add(call.kind, result, sources, settings, call.params, lead=call.lead, mixes=call.mixes)
+
+    def _note_several(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], results: Any) -> None:
+        sources = self.ledger.sources((*args, *kwargs.values()), self.scopes.top)
+        outputs = [result for result in results if isinstance(result, torch.Tensor)]
+        if not sources:
+            for result in outputs:
+                self.ledger.constant(result)
+        elif name in operations.SPLITS:
+            self._note_split(name, args, kwargs, outputs, sources)
+        elif operations.base_name(name).startswith(("max_pool2d", "adaptive_max_pool2d")):
+            operation = operations.TABLE[operations.base_name(name)]
+            self._add_described(operation, operation.bind(args, kwargs), outputs[0], sources)
+        else:
+            for place, result in enumerate(outputs):
+                self._add(name, result, sources, {"output": place})
+
+    def _note_split(
+        self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: list[torch.Tensor],
+        sources: list[LiveOperation],
+    ) -> None:  # fmt: skip
+        source = sources[0].tensor
+        at = 1 if name == "unbind" else 2
+        dim = kwargs.get("dim", args[at] if len(args) > at else 0)
+        start = 0
+        for place, result in enumerate(outputs):
+            bound = {"input": source, "dim": dim, "index": place}
+            call = Call(bound, result, self.ledger.is_batched, "slice")
+            size = 1 if name == "unbind" else result.shape[dim]
+            settings = slices.select(call) if name == "unbind" else slices.along(call, dim, start, start + size)
+            start += size
+            kind, known = ("slice", settings) if settings is not None else (name, {"output": place})
+            self._add(kind, result, sources[:1], known, lead=call.lead)
+
+    def _add(
+        self, kind: str, result: torch.Tensor, sources: list[LiveOperation], settings: Settings,
+        params: dict[str, torch.Tensor] | None = None, *, lead: bool | None = None, mixes: bool = False,
+    ) -> None:  # fmt: skip
+        if lead is None:
+            lead = result.dim() > 0 and result.shape[0] == 1 and any(source.lead for source in sources)
+        self.ledger.add(kind, result, sources, settings, params or {}, self.scopes.top, lead=lead, mixes=mixes)

@@ -1,0 +1,239 @@
+"""The command line: what may be typed, in help texts. The work is in the module of each command."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from convscope import __version__
+from convscope.errors import ConvscopeError
+
+DISK_FULL, INTERRUPTED = 4, 130
+
+app = typer.Typer(
+    name="convscope",
+    help="See what a convolutional network does to an image: every feature map, every kernel, every number.",
+    epilog="Start with: convscope see   (a photo that comes along, through a small network)",
+    add_completion=False,
+    no_args_is_help=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+SPEC_HELP = (
+    "A network as text, e.g. 'conv(8, 3) | relu | maxpool(2)'; a file with it; or a name: tutorial-1, fashion-cnn, "
+    "fashion-dense, cats-dogs, lenet-cat."
+)
+MODEL_HELP = (
+    "A network of yours: package.module:function that returns a torch.nn.Module, or a .safetensors network that "
+    "convscope saved."
+)
+IMAGE_HELP = "A photo; or chelsea, astronaut, coffee. Without it: chelsea."
+LAYER_HELP = "Only this step ('layer1.*' for several); repeat it for more."
+
+Image = Annotated[str | None, typer.Argument(metavar="[IMAGE]", help=IMAGE_HELP, show_default=False)]
+Net = Annotated[str | None, typer.Option("--net", metavar="SPEC", help=SPEC_HELP)]
+Nets = Annotated[list[str] | None, typer.Option("--net", metavar="SPEC", help=f"{SPEC_HELP} Repeat it for more rows.")]
+Model = Annotated[str | None, typer.Option("--model", metavar="REF", help=MODEL_HELP)]
+Models = Annotated[
+    list[str] | None, typer.Option("--model", metavar="REF", help=f"{MODEL_HELP} Repeat it for more rows.")
+]
+Weights = Annotated[
+    Path | None,
+    typer.Option(
+        "--weights", metavar="FILE", help="Weights put in by layer name: .safetensors, or Keras .keras .h5 .weights.h5."
+    ),
+]
+Seed = Annotated[
+    int, typer.Option("--seed", metavar="N", help="Seed of the random weights, which are drawn by layer name.")
+]
+Scale = Annotated[
+    str,
+    typer.Option(
+        "--scale",
+        metavar="unit|byte|imagenet",
+        help="How pixels reach the network: 0..1, 0..255, or ImageNet mean and deviation.",
+    ),
+]
+Size = Annotated[
+    str | None,
+    typer.Option(
+        "--size", metavar="HxW", help="Resize the photo first. Without it, photos stay as they are up to 1024 pixels."
+    ),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="DIR", help="Folder for the pictures. Without it: a new one in convscope-out/."),
+]
+Layers = Annotated[list[str] | None, typer.Option("--layer", metavar="NAME", help=LAYER_HELP)]
+Vary = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--vary",
+        metavar="LAYER.SETTING=V1,V2",
+        help="One row for each value, e.g. conv_1.kernel=3,12,24 or activation=relu,sigmoid,tanh; repeat it for all "
+        "combinations.",
+    ),
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace DIR if convscope wrote it before.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else.")]
+Memory = Annotated[
+    float, typer.Option("--memory", metavar="GIB", min=0.001, help="How much memory recorded values may take, in GiB.")
+]
+Shape = Annotated[
+    str | None,
+    typer.Option(
+        "--input",
+        metavar="HxWxC",
+        help="Shape of the input. Without it: the network's own, or that of the photo that comes along (300x451x3); "
+        "for --model 224x224x3.",
+    ),
+]
+Code = Annotated[
+    str | None,
+    typer.Option("--code", metavar="pytorch|keras", help="Print the network as a script for PyTorch or Keras instead."),
+]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"convscope {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    context: typer.Context,
+    _debug: Annotated[bool, typer.Option("--debug", help="Show the whole traceback of an error.")] = False,
+    _version_flag: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """See what a convolutional network does to an image: every feature map, every kernel, every number."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@app.command(epilog="Example: convscope see cat.jpg --net 'conv(8, 3) | relu | maxpool(2)' --out cat-seen")
+def see(
+    image: Image = None,
+    net: Net = None,
+    model: Model = None,
+    weights: Weights = None,
+    seed: Seed = 0,
+    scale: Scale = "unit",
+    size: Size = None,
+    out: Out = None,
+    layer: Layers = None,
+    overwrite: Overwrite = False,
+    memory: Memory = 4.0,
+    as_json: Json = False,
+) -> None:
+    """Send one photo through a network and show every step: a table, a picture of each, a contact sheet.
+
+    Writes DIR/contact.png, one picture a step, the kernels, and trace.safetensors with every number.
+    """
+    from convscope.app.opening import Request
+    from convscope.app.see import run
+
+    run(Request(image, weights, seed, scale, size, out, layer or [], overwrite, memory, as_json), net, model)
+
+
+@app.command(epilog="Example: convscope summary --net fashion-cnn")
+def summary(
+    net: Net = None,
+    model: Model = None,
+    shape: Shape = None,
+    code: Code = None,
+    as_json: Json = False,
+) -> None:
+    """Print the layers of a network: shapes, receptive fields, work, and parameter counts as formulas.
+
+    A network given as text is only calculated, never run.
+    """
+    from convscope.app.summary import run
+
+    run(net, model, shape=shape, code=code, as_json=as_json)
+
+
+@app.command(
+    epilog="Example: convscope compare chelsea --net 'conv(1, 3, init=constant(0.12))' --vary conv_1.kernel=3,12,24"
+)
+def compare(
+    image: Image = None,
+    net: Nets = None,
+    vary: Vary = None,
+    model: Models = None,
+    weights: Weights = None,
+    seed: Seed = 0,
+    scale: Scale = "unit",
+    size: Size = None,
+    out: Out = None,
+    layer: Layers = None,
+    overwrite: Overwrite = False,
+    memory: Memory = 4.0,
+    as_json: Json = False,
+) -> None:
+    """Send one photo through several networks and put them under each other, on shared scales.
+
+    Writes DIR/compare.png: rows are the variants, columns the steps.
+    """
+    from convscope.app.compare import run
+    from convscope.app.opening import Request
+
+    request = Request(image, weights, seed, scale, size, out, layer or [], overwrite, memory, as_json)
+    run(request, net or [], vary or [], model or [])
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line and exit: 0 done, 1 the work failed, 2 the call was wrong, 4 disk full, 130 stopped."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in arguments
+    arguments = [argument for argument in arguments if argument != "--debug"]  # wherever it was typed
+    sys.path.insert(0, "")  # package.module:function is found as `python -m` would find it
+    try:
+        status = app(arguments, prog_name="convscope", standalone_mode=False)
+    except typer.Exit as done:
+        status = done.exit_code
+    except BaseException as error:  # everything becomes one sentence and a status
+        if debug:
+            raise
+        status = _explained(error)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _explained(error: BaseException) -> int:
+    """Say in one sentence what went wrong; the exit status."""
+    if isinstance(error, typer.Abort | KeyboardInterrupt):
+        return _said("stopped; nothing was left half-written", INTERRUPTED)
+    if hasattr(error, "format_message"):  # what typer says of a wrong call
+        return _said(f"{_sentence(error.format_message())}; see convscope --help", 2)
+    if isinstance(error, ConvscopeError):
+        return _said(str(error), error.exit_status)
+    if isinstance(error, OSError):
+        full = getattr(error, "errno", None) == 28
+        return _said(f"cannot go on: {error}", DISK_FULL if full else 1)
+    if isinstance(error, MemoryError):
+        return _said("out of memory; use a smaller picture (--size) or a smaller network", 1)
+    kind = type(error).__name__
+    return _said(
+        f"internal error ({kind}: {_sentence(str(error))}); run again with --debug and report what it prints",
+        1,
+    )
+
+
+def _sentence(text: Any) -> str:
+    return " ".join(str(text).split()).rstrip(".")
+
+
+def _said(text: str, status: int) -> int:
+    print(f"convscope: {text}", file=sys.stderr)
+    return status
+
+
+if __name__ == "__main__":
+    main()
