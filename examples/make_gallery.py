@@ -1,7 +1,7 @@
 """Make the pictures of docs/gallery.md again: run what stands under each of them, then shrink it.
 
 Every picture is made from the photos that come along with convscope, by an example, by the command
-line, or by the few lines of ``library_pictures``. Needs matplotlib for one of them.
+line, or by the lines of ``library_pictures``, which stand in docs/gallery.md too. One needs matplotlib.
 
     python examples/make_gallery.py [FOLDER]
 """
@@ -41,7 +41,7 @@ COMMANDS = {  # what to type after `convscope`, and the pictures to take from it
         {"see": "contact"},
     ),
     "compare": (
-        ["compare", "coffee", "--net", "conv(4, 7) | relu", "--vary", "conv_1.kernel=3,9,21", "--seed", "5"],
+        ["compare", "astronaut", "--net", "conv(4, 3) | relu", "--vary", "conv_1.kernel=3,9,21", "--seed", "5"],
         {"compare": "compare"},
     ),
 }
@@ -73,11 +73,11 @@ def library_pictures(folder: Path) -> dict[str, Path]:
     trace = cs.trace("conv(16, 7) | relu", "coffee", seed=5)
     save_png(step_picture(trace["conv_1"], dark=True), folder / "dark.png")
 
-    edges = cs.trace("conv(1, init=laplacian) | relu", "astronaut")
-    over = overlay(edges.picture, edges["relu_1"].value[0], edges.placement, opacity=1, colors="magma")
+    edges = cs.trace("conv(1, init=edge) | relu | avgpool(8)", "chelsea")
+    over = overlay(edges.picture, edges["pool_1"].value[0], edges.placement, opacity=0.9, colors="magma", fade=True)
     save_png(over, folder / "overlay.png")
 
-    cs.figure(trace, "relu_1", max_maps=8).savefig(folder / "figure.png", dpi=180)
+    cs.figure(trace, "conv_1", max_maps=8).savefig(folder / "figure.png", dpi=180)
     return {name: folder / f"{name}.png" for name in ("dark", "overlay", "figure")}
 
 

@@ -11,7 +11,7 @@ from stated import Lesson
 from strip import one_map, strip
 
 import convscope as cs
-from convscope.draw import kernels, rows, step_picture
+from convscope.draw import kernels, step_picture
 from convscope.weights import save
 
 PARTS = [  # what it is, a network that ends with it, its shape
@@ -68,15 +68,24 @@ lesson.number("parameters: (3*3*3 + 1) * 2", sum(array.size for array in conv.pa
 lesson.picture("kernels_and_filters", kernels(conv))
 
 lesson.title("Activations: what each makes of the same numbers")
-activations = ["relu", "leaky_relu(0.3)", "elu", "sigmoid", "tanh"]
-variants = [(name, see(f"conv(2, 3) | {name}")) for name in activations]
-lesson.picture("activations", rows(variants, steps=["conv_1", "relu_1"]))
+variants = []
+for name in ("conv_1", "relu", "leaky_relu(0.3)", "elu", "sigmoid", "tanh"):
+    trace = see("conv(2, 3)" if name == "conv_1" else f"conv(2, 3) | {name}")
+    first_map = trace.output.value[0]
+    print(f"  {name:<34} {first_map.min():.3f} .. {first_map.max():.3f}")
+    picture = one_map(first_map, width=300, scale="each", colors="signed")
+    variants.append((name, f"{first_map.min():.3f} .. {first_map.max():.3f}", picture))
+lesson.picture("activations", strip(variants, columns=3))
 
-lesson.title("Pooling: the largest of four, or their mean")
-pools = [(name, see(f"conv(2, 3) | relu | {name}(6)")) for name in ("maxpool", "avgpool")]
-lesson.picture("pooling", rows(pools))
-largest, mean = (trace["pool_1"].value for _, trace in pools)
-lesson.fact("a maximum is never below the mean", bool((largest >= mean).all()))
+lesson.title("Pooling: the largest of 6 x 6 numbers, or their mean")
+pooled = {name: see(f"conv(2, 3) | relu{name}").output.value for name in ("", " | maxpool(6)", " | avgpool(6)")}
+lesson.shape("max pooling, 6x6", pooled[" | maxpool(6)"], "19x29x2")
+lesson.fact("a maximum is never below the mean", bool((pooled[" | maxpool(6)"] >= pooled[" | avgpool(6)"]).all()))
+pictures = []
+for name, value in pooled.items():
+    picture = one_map(value[0], width=300, scale="each", colors="magma")
+    pictures.append((f"relu{name}", f"0 .. {value[0].max():.3f}", picture))
+lesson.picture("pooling", strip(pictures))
 
 lesson.title("Dropout changes nothing when a network is used")
 dropped = see("conv(2, 3) | dropout(0.5)")

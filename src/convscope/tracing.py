@@ -17,7 +17,8 @@ DEFAULT_IMAGE = "chelsea"
 
 def trace(
     model: Any, image: Any = DEFAULT_IMAGE, *, seed: int = 0, weights: str | PathLike[str] | None = None,
-    scale: Any = "unit", size: int | tuple[int, int] | None = None, labels: tuple[str, ...] = (), memory: int = DEFAULT_MEMORY,
+    scale: Any = "unit", size: int | tuple[int, int] | None = None, labels: tuple[str, ...] = (),
+    memory: int = DEFAULT_MEMORY,
 ) -> Trace:  # fmt: skip
     """Send one image through one network, once, and keep everything that happens.
 
@@ -46,7 +47,7 @@ def trace(
     >>> trace("conv(4, 3) | relu | maxpool(2)", "chelsea")["conv_1"]
     Step('conv_1', conv2d, 4x298x449)
     """
-    network, picture = open_network(model, image, Options(seed, weights, scale, _pair(size), labels))
+    network, picture = open_network(model, image, Options(seed, weights, scale, _pair(size), tuple(labels)))
     return record(network, picture, memory=memory)
 
 

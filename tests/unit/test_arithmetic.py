@@ -190,6 +190,14 @@ def test_avg_pool2d_window_over_the_edge_counts_as_pytorch_does():
     assert with_padding.formula == "4 (sum of 9 values) / 9 = 0.4444"
 
 
+def test_avg_pool2d_beyond_the_padding_is_never_counted():
+    x = torch.ones(1, 1, 6, 6)
+    told = {"kernel": [3, 3], "stride": [2, 2], "padding": [1, 1, 1, 1], "ceil_mode": True, "divisor": None}
+    step = step_of("avg_pool2d", F.avg_pool2d(x, 3, 2, 1, True, True), x, count_include_pad=True, **told)
+    check(step, 16)
+    assert explain_value(step, (0, 3, 3)).symbols["divisor"] == 4.0, "rows 5, 6 of padding, not 7"
+
+
 @SOME
 @given(SEEDS, st.tuples(*[st.integers(1, 9)] * 2), st.tuples(*[st.integers(1, 7)] * 2), st.booleans())
 def test_adaptive_pooling(seed, size, out, largest):
@@ -346,6 +354,15 @@ def test_binary(seed, kind, left, right, data):
     check(step_of(kind, result, *inputs, params=params, operands=told, **extra))
 
 
+@pytest.mark.parametrize("alpha", [2.5, -1.5])
+@pytest.mark.parametrize("kind", ["add", "sub"])
+def test_alpha_scales_the_second_operand(kind, alpha):
+    x, y = random(1, 1, 3, 4), random(2, 1, 3, 4)
+    told = {"operands": [{"input": 0}, {"input": 1}], "alpha": alpha}
+    for pixel in check(step_of(kind, BINARY[kind](x, y, alpha=alpha), x, y, **told)):
+        assert pixel.factors.tolist() == [1.0, alpha if kind == "add" else -alpha]
+
+
 def test_the_same_step_as_both_operands():
     x = random(4, 1, 2, 3, 3)
     source = Step("x", "input", x[0].numpy())
@@ -393,7 +410,6 @@ MOVES = [
     ("slice", {"index": [[0, 4, 1], [2, 6, 3], [-3, None, 1]]}, lambda x: x[:, :, 2::3, -3:]),
     ("slice", {"index": [0, 5, 4]}, lambda x: x[:, 0, 5, 4]),
     ("pixel_shuffle", {"factor": 2}, lambda x: F.pixel_shuffle(x, 2)),
-    ("channel_shuffle", {"groups": 2}, lambda x: F.channel_shuffle(x, 2)),
 ]
 PADS = [
     ([[0, 0], [1, 2], [2, 1]], "reflect", 0, (2, 1, 1, 2)),
@@ -409,6 +425,12 @@ def test_moves(kind, told, run):
     x = random(8, 1, 4, 6, 5)
     for pixel in check(step_of(kind, run(x), x, **told), count=40):
         assert pixel.result == pixel.value, "a moved number is exact"
+
+
+@pytest.mark.parametrize("groups", [2, 3])
+def test_channel_shuffle(groups):
+    x = random(8, 1, 6, 2, 2)
+    check(step_of("channel_shuffle", F.channel_shuffle(x, groups), x, groups=groups), count=30)
 
 
 @pytest.mark.parametrize(("padding", "mode", "value", "told"), PADS)

@@ -45,16 +45,15 @@ NETWORKS = st.tuples(
 ).map(lambda parts: " | ".join([*parts[0], parts[1], *parts[2]]))
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(NETWORKS, st.tuples(st.sampled_from([2, 4]), st.integers(3, 13), st.integers(3, 13)))
 def test_plan_is_what_torch_does(text: str, shape: tuple[int, int, int]) -> None:
     spec = parse(text)
     try:
         planned = plan(spec, shape)
-    except SpecError as error:
-        with pytest.raises(SpecError):
+    except SpecError:
+        with pytest.raises(SpecError, match=r"^layer \d"):
             build(spec, shape)
-        assert str(error).startswith("layer ")
         return
     model = build(spec, shape)
     owner = {call.name: call.layer for call in module_calls(spec, shape)}
@@ -89,7 +88,7 @@ LINEAR = st.one_of(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     st.lists(LINEAR, min_size=1, max_size=4).map(" | ".join),
     st.sampled_from(["", " | gap", " | flatten"]),
@@ -183,8 +182,11 @@ def test_dense_sees_only_the_pixels_that_survive_the_poolings() -> None:
         (
             "maxpool(3) | conv(16, 3) | relu | maxpool(3)",
             (3, 14, 14),
-            r"^layer 4 'pool_2' \(maxpool\(3\)\) cannot work on its 2x2x16 input: the window is larger than the map; "
-            r"use a size of at most 2x2, or padding=same$",
+            (
+                r"^layer 4 'pool_2' \(maxpool\(3\)\) cannot work on its 2x2x16 input: "
+                r"the window is larger than the map; "
+                r"use a size of at most 2x2, or padding=same$"
+            ),
         ),
         ("conv(3, 3x9)", (3, 4, 4), r"use a size of at most 3x4, or padding=same$"),
         ("conv(3, 3, dilation=2)", (3, 4, 6), r"\(it spans 5x5 with its dilation\); use a size of at most 2x3"),

@@ -60,7 +60,7 @@ LAYERS = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     st.lists(LAYERS, min_size=1, max_size=8),
     st.sampled_from(["", "input(28x30x3)\n"]),
@@ -184,7 +184,7 @@ def test_hostile_text_gets_a_sentence_quickly(kind: str) -> None:
     assert time.process_time() - start < 1
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.text(alphabet="conv(3,x) |:=[]#\n\"'.-_maxpoolinput1", max_size=60))
 def test_any_text_is_a_spec_or_a_sentence(text: str) -> None:
     try:

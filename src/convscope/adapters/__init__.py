@@ -95,8 +95,8 @@ def _referenced(reference: str, options: Options) -> tuple[Any, Options]:
         return _from_safetensors(Path(reference), options)
     if suffix in CLOSED and "(" not in reference:
         raise ModelError(
-            f"{reference!r} is a {CLOSED[suffix]} file, which this version does not open as a network; write the network "
-            "as a spec and give the file as its weights (--weights), or give package.module:function"
+            f"{reference!r} is a {CLOSED[suffix]} file, which this version does not open as a network; write the "
+            "network as a spec and give the file as its weights (--weights), or give package.module:function"
         )
     if FUNCTION.fullmatch(reference):
         return _from_function(reference), options

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -213,10 +214,9 @@ def _explained(error: BaseException) -> int:
     if hasattr(error, "format_message"):  # what typer says of a wrong call
         return _said(f"{_sentence(error.format_message())}; see convscope --help", 2)
     if isinstance(error, ConvscopeError):
-        return _said(str(error), error.exit_status)
+        return _said(str(error), DISK_FULL if _is_disk_full(error) else error.exit_status)
     if isinstance(error, OSError):
-        full = getattr(error, "errno", None) == 28
-        return _said(f"cannot go on: {error}", DISK_FULL if full else 1)
+        return _said(f"cannot go on: {error}", DISK_FULL if _is_disk_full(error) else 1)
     if isinstance(error, MemoryError):
         return _said("out of memory; use a smaller picture (--size) or a smaller network", 1)
     kind = type(error).__name__
@@ -224,6 +224,14 @@ def _explained(error: BaseException) -> int:
         f"internal error ({kind}: {_sentence(str(error))}); run again with --debug and report what it prints",
         1,
     )
+
+
+def _is_disk_full(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            return True
+        error = error.__cause__
+    return False
 
 
 def _sentence(text: Any) -> str:

@@ -21,6 +21,13 @@ COLUMNS = (
 )  # fmt: skip
 
 
+#: The kind of step that a layer of a spec becomes when it runs, where the words differ.
+STEP_KIND = {
+    "conv": "conv2d", "conv_transpose": "conv_transpose2d", "maxpool": "max_pool2d", "avgpool": "avg_pool2d",
+    "gap": "adaptive_avg_pool2d", "upsample": "interpolate", "dense": "linear",
+}  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Row:
     """One layer or step; ``shape`` is channels first."""
@@ -42,7 +49,7 @@ def run(net: str | None, model: str | None, *, shape: str | None, code: str | No
     if code is not None:
         _print_code(spec, given, code)
         return
-    title, size, rows, total = _planned(spec, given) if spec is not None else _recorded(chosen, given)
+    title, size, rows, total = _planned(spec, given, chosen) if spec is not None else _recorded(chosen, given)
     if as_json:
         print_json(_object(title, size, rows, total))
         return
@@ -68,13 +75,19 @@ def _input_of(spec: Spec, given: tuple[int, int, int] | None) -> tuple[int, int,
     return PHOTO
 
 
-def _planned(spec: Spec, given: tuple[int, int, int] | None) -> tuple[str, tuple[int, ...], list[Row], int]:
-    from convscope.spec import plan
+def _planned(
+    spec: Spec, given: tuple[int, int, int] | None, chosen: str
+) -> tuple[str, tuple[int, ...], list[Row], int]:
+    from convscope.spec import plan, shelf
 
     size = _input_of(spec, given)
     layers = plan(spec, size)
-    rows = [Row(p.name, p.kind, p.shape, p.params, p.formula, p.macs, p.receptive_field) for p in layers]
-    return f"network of {len(rows)} layers", size, rows, sum(row.params for row in rows)
+    rows = [
+        Row(p.name, STEP_KIND.get(p.kind, p.kind), p.shape, p.params, p.formula, p.macs, p.receptive_field)
+        for p in layers
+    ]
+    title = chosen if chosen in shelf() else f"network of {len(rows)} layers"
+    return title, size, rows, sum(row.params for row in rows)
 
 
 def _recorded(reference: str, given: tuple[int, int, int] | None) -> tuple[str, tuple[int, ...], list[Row], int]:

@@ -107,7 +107,14 @@ class Sight:
     def through(self, low: np.ndarray, high: np.ndarray) -> Sight:
         """The sight of positions that read the positions ``low`` to ``high`` (both included) of this axis."""
         end = len(self.first) - 1
-        return Sight(self.first[np.clip(low, 0, end)], self.last[np.clip(high, 0, end)])
+        first, last = self.first[np.clip(low, 0, end)], self.last[np.clip(high, 0, end)]
+        inside = np.flatnonzero((high >= 0) & (low <= end))
+        if not len(inside):
+            return Sight(np.zeros_like(first), np.full_like(last, -1))
+        begin, stop = inside[0], inside[-1] + 1  # the others read padding only
+        first[:begin], last[:begin] = first[begin], first[begin] - 1
+        first[stop:], last[stop:] = last[stop - 1] + 1, last[stop - 1]
+        return Sight(first, last)
 
     def slid(self, move: Slide, kernel: int, stride: int, dilation: int) -> Sight:
         """After a window that moved over the axis."""

@@ -34,10 +34,8 @@ def vary(spec: Spec, setting: str, value: str) -> Spec:
     >>> str(vary(parse("conv(3, 3) | relu | flatten | dense(1) | sigmoid"), "activation", "tanh"))
     'conv(3, 3) | tanh | flatten | dense(1) | sigmoid'
     """
-    if plain(setting) == "activation":
-        raws = _with_activation(spec, value)
-    else:
-        raws = _with_setting(spec, setting, value)
+    everywhere = plain(setting) == "activation"
+    raws = _with_activation(spec, value) if everywhere else _with_setting(spec, setting, value)
     if not raws:
         raise SpecError(f"without its activations the network has no layers left; got activation={value}, use another")
     try:

@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 
@@ -135,7 +134,7 @@ class _Reader:
             placement=Placement(*fields.numbers("placement", 4)),
             labels=fields.texts("labels"),
             maps=maps,
-            about=MappingProxyType(about),
+            about=about,
         )
 
     def _step(self, fields: Fields, before: list[Step]) -> Step:
@@ -145,7 +144,7 @@ class _Reader:
             kind=fields.text("kind"),
             value=self._array(fields.child("value")),
             inputs=tuple(before[i] for i in fields.indexes("inputs", len(before))),
-            settings=MappingProxyType(fields.values("settings")),
+            settings=fields.values("settings"),
             params=self._params(name, fields.child("params")),
             module=fields.text("module"),
             dtype=fields.text("dtype"),
@@ -157,7 +156,7 @@ class _Reader:
         absent = [name for name in names if fields.get(name) is None]
         if absent and len(absent) == len(names):
             return LeftOut(step, names)
-        return MappingProxyType({name: self._array(fields.child(name)) for name in names})
+        return {name: self._array(fields.child(name)) for name in names}
 
     def _map(self, fields: Fields) -> Map:
         value = self._array(fields.child("value"))
@@ -168,7 +167,7 @@ class _Reader:
             target=fields.text("target"),
             value=value,
             layer=fields.text("layer"),
-            evidence=MappingProxyType(fields.values("evidence")),
+            evidence=fields.values("evidence"),
         )
 
     def _picture(self, name: str) -> np.ndarray:

@@ -224,7 +224,7 @@ class _Plan:
         encoding = choose(array)
         reference = {"tensor": name, "shape": list(array.shape), "encoding": encoding}
         self.parts.extend(_parts(name, array, read, encoding))
-        if memory and not known:
+        if memory:
             self._stored[memory] = _Stored(reference, read)
         return reference
 

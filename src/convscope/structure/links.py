@@ -133,7 +133,8 @@ def resized(step: Step, source: int) -> Links:
             found.append(Link(axis + 1, taps.nearest(rows, size, out, scale), stride))
             continue
         read, shares = taps.bilinear(rows, size, out, scale, align_corners=align)
-        found.append(Link(axis + 1, np.where(shares > 0, read, taps.NOWHERE), stride))
+        # A smaller share is only the rounding of the row number.
+        found.append(Link(axis + 1, np.where(shares > 1e-5, read, taps.NOWHERE), stride))
     return found
 
 
