@@ -36,6 +36,7 @@ EXAMPLES = {  # arguments, and the pictures to take: name in the gallery <- name
     ),
 }
 COMMANDS = {  # what to type after `convscope`, and the pictures to take from its folder
+    "first": (["see"], {"contact.png": "contact"}),
     "see": (
         ["see", "coffee", "--net", "conv(12, 5) | relu | maxpool(2) | conv(16, 3) | relu | maxpool(2)", "--seed", "5"],
         {"see": "contact"},
@@ -43,6 +44,10 @@ COMMANDS = {  # what to type after `convscope`, and the pictures to take from it
     "compare": (
         ["compare", "astronaut", "--net", "conv(4, 3) | relu", "--vary", "conv_1.kernel=3,9,21", "--seed", "5"],
         {"compare": "compare"},
+    ),
+    "blur": (
+        ["compare", "chelsea", "--net", "conv(1, 3, init=blur)", "--vary", "conv_1.kernel=3,12,24"],
+        {"kernel-sizes.png": "compare"},
     ),
 }
 
@@ -82,12 +87,12 @@ def library_pictures(folder: Path) -> dict[str, Path]:
 
 
 def shrink(source: Path, target: Path) -> int:
-    """Write the picture as WebP, no wider than the page; returns its size in bytes."""
+    """Write the picture, no wider than the page, in the format of its name; returns its size in bytes."""
     with Image.open(source) as opened:
         image = opened.convert("RGB")
     if image.width > WIDEST:
         image = image.resize((WIDEST, round(image.height * WIDEST / image.width)), Image.Resampling.LANCZOS)
-    image.save(target, quality=84, method=6)
+    image.save(target, **({"optimize": True} if target.suffix == ".png" else {"quality": 84, "method": 6}))
     return target.stat().st_size
 
 
@@ -98,9 +103,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         found = example_pictures(folder) | command_pictures(folder) | library_pictures(folder)
-        sizes = {name: shrink(source, target / f"{name}.webp") for name, source in sorted(found.items())}
+        named = {name if name.endswith(".png") else f"{name}.webp": source for name, source in sorted(found.items())}
+        sizes = {name: shrink(source, target / name) for name, source in named.items()}
     for name, size in sizes.items():
-        print(f"{size / 1000:8.1f} kB  {name}.webp")
+        print(f"{size / 1000:8.1f} kB  {name}")
     total = sum(sizes.values())
     print(f"{total / 1000:8.1f} kB  in {len(sizes)} pictures in {target}")
     if total > MOST_BYTES:

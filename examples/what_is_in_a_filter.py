@@ -60,7 +60,7 @@ def as_colours(maps):
 
 picture, times = "chelsea", []
 for time, stated in enumerate(["298x449x3", "296x447x3", "294x445x3", "292x443x3", "290x441x3"], start=1):
-    again = cs.trace("conv(3, 3)", picture, seed=9)["conv_1"]
+    again = cs.trace("conv(3, 3)", picture, seed=17)["conv_1"]
     lesson.shape(f"time {time}", again.value, stated)
     lesson.picture(f"time_{time}", as_colours(again.value))
     times.append((f"time {time}", stated, as_colours(again.value).resize((290, 193))))

@@ -24,7 +24,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from convscope.trace import Trace
+    from convscope.traces import Trace
 
 
 class ConvscopeError(Exception):

@@ -14,7 +14,7 @@ from convscope.allocator import keep_freed_memory
 from convscope.errors import ForwardError, ImageError
 from convscope.image import Picture, fit_within, open_image, resize, to_input
 from convscope.network import DEFAULT_MEMORY, Live, Network, Preprocessing, Run
-from convscope.trace import Placement, Step, Trace
+from convscope.traces import Placement, Step, Trace
 
 #: Longest side, in pixels, of the photo that a trace carries for showing.
 SHOWN = 1024
@@ -55,7 +55,7 @@ def record(network: Network, image: Any, *, memory: int = DEFAULT_MEMORY) -> Tra
 
 def prepare(
     image: Any, preprocessing: Preprocessing
-) -> tuple[Float32[np.ndarray, "c h w"], UInt8[np.ndarray, "h w 3"], Placement, Mapping[str, Any]]:
+) -> tuple[Float32[np.ndarray, "c h w"], UInt8[np.ndarray, "height width 3"], Placement, Mapping[str, Any]]:
     """What the network is given, the photo to show beside it, where the one lies in the other, and its origin."""
     tensor = ready_input(image)
     if tensor is not None:
@@ -159,4 +159,6 @@ def _forward_error(network: Network, run: Run, partial: Trace) -> ForwardError:
     reason = " ".join(str(run.error).split()) or "no reason given"
     steps = len(partial.steps) - 1
     got = f"after {steps} steps, the last being {last.name!r} ({last.kind}, {size})" if steps else "at its first step"
-    return ForwardError(f"{network.title} stopped {got}: {type(run.error).__name__}: {reason}", partial)
+    free = network.preprocessing.size is None and "spec" not in network.about
+    hint = "; if it wants pictures of one size, give that size" if free else ""
+    return ForwardError(f"{network.title} stopped {got}: {type(run.error).__name__}: {reason}{hint}", partial)

@@ -9,7 +9,7 @@ from convscope.adapters import Options, connect
 from convscope.image import Picture, open_image
 from convscope.network import DEFAULT_MEMORY, Network, Preprocessing
 from convscope.record import ready_input, record
-from convscope.trace import Trace
+from convscope.traces import Trace
 
 #: The photo that stands in where none is given.
 DEFAULT_IMAGE = "chelsea"

@@ -51,9 +51,7 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 
 def png(width: int, height: int, *extra: bytes, pixels: bytes = b"") -> bytes:
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    body = b"".join(
-        [chunk(b"IHDR", header), *extra, chunk(b"IDAT", zlib.compress(pixels)), chunk(b"IEND", b"")]
-    )
+    body = b"".join([chunk(b"IHDR", header), *extra, chunk(b"IDAT", zlib.compress(pixels)), chunk(b"IEND", b"")])
     return b"\x89PNG\r\n\x1a\n" + body
 
 
@@ -148,9 +146,7 @@ def test_eps_starts_no_program(monkeypatch):
 
 def test_a_png_bomb_is_refused_by_its_header():
     bomb = png(20_000, 20_000, pixels=b"\0" * 20_001 * 1000)
-    assert "is 20000x20000 = 400.0 million pixels and convscope takes at most 50 million; shrink" in refused(
-        bomb
-    )
+    assert "is 20000x20000 = 400.0 million pixels and convscope takes at most 50 million; shrink" in refused(bomb)
 
 
 @pytest.mark.parametrize(("height", "width"), [(7072, 7072), (2**31 - 1, 2**31 - 1), (1, 50_000_001)])
@@ -227,9 +223,7 @@ def test_a_jpeg_of_endless_scans():
     data = encode(PHOTO, "JPEG", progressive=True)
     last = data.rindex(b"\xff\xda")
     scan = data[last:-2]
-    assert " scans, where a photo has about ten; save it anew" in refused(
-        data[:-2] + scan * 500 + b"\xff\xd9"
-    )
+    assert " scans, where a photo has about ten; save it anew" in refused(data[:-2] + scan * 500 + b"\xff\xd9")
     assert open_image(data).size == (64, 64)
 
 
@@ -274,10 +268,7 @@ def test_cut_off_files_are_refused(format_name, kept, tmp_path):
 def test_random_damage_never_escapes_as_another_error(capfd):
     rng = np.random.default_rng(1)
     small = PHOTO.resize((16, 16))
-    seeds = [
-        encode(small, name)
-        for name in ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "PPM", "ICO", "QOI", "AVIF")
-    ]
+    seeds = [encode(small, name) for name in ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "PPM", "ICO", "QOI", "AVIF")]
     seeds.append(encode(small, "TIFF", compression="tiff_lzw"))
     outcomes = set()
     for turn in range(600):

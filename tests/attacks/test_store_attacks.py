@@ -20,7 +20,7 @@ from safetensors.numpy import save as save_weights
 
 from convscope.errors import ConvscopeError, TraceFileError
 from convscope.store import dumps, layout, load, loads
-from convscope.trace import Map, Placement, Step, Trace
+from convscope.traces import Map, Placement, Step, Trace
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(sys.modules["convscope.store"].__file__).parents[2])}
 

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from convscope.arithmetic import KINDS, explain_value
 from convscope.arithmetic.pixel import Pixel
-from convscope.trace import Step
+from convscope.traces import Step
 
 SEEDS = st.integers(0, 2**32 - 1)
 SMALL = st.integers(1, 3)

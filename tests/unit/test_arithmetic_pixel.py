@@ -11,7 +11,7 @@ import pytest
 
 from convscope.arithmetic import Pixel, Share, explain_value
 from convscope.errors import CallError, NoArithmetic, StaleParametersError
-from convscope.trace import Step
+from convscope.traces import Step
 
 WINDOW = {"kernel": [2, 2], "stride": [1, 1], "padding": [0, 0, 0, 0], "dilation": [1, 1], "groups": 1}
 

@@ -21,7 +21,7 @@ from convscope.draw.thumbs import column_of_bars, most_varied
 from convscope.draw.variants import align
 from convscope.draw.wording import kind_text
 from convscope.errors import CallError
-from convscope.trace import Placement, Step, Trace
+from convscope.traces import Placement, Step, Trace
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "draw.json"
 
@@ -350,7 +350,7 @@ def settings():  # rcParams['backend'] would choose one, and import pyplot for i
     return {key: repr(dict.__getitem__(matplotlib.rcParams, key)) for key in matplotlib.rcParams}
 before = settings()
 from convscope.draw import figure
-from convscope.trace import Placement, Step, Trace
+from convscope.traces import Placement, Step, Trace
 x = Step("input", "input", np.arange(48, dtype=np.float32).reshape(3, 4, 4))
 y = Step("$vec_tor", "linear", np.arange(5, dtype=np.float32), (x,))
 t = Trace(np.zeros((4, 4, 3), np.uint8), (x, y), ("$vec_tor",), Placement(0.0, 0.0, 4.0, 4.0))

@@ -251,9 +251,7 @@ def test_cmyk_is_not_inverted():
 
 
 def test_lab_becomes_rgb():
-    to_lab = ImageCms.buildTransform(
-        ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB"
-    )
+    to_lab = ImageCms.buildTransform(ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB")
     picture = open_image(encode(ImageCms.applyTransform(CAT, to_lab), "TIFF"))
     assert difference(picture.pixels, CAT_PIXELS) < 3
 
@@ -297,9 +295,9 @@ def test_every_orientation_comes_out_upright(format_name, orientation):
     picture = open_image(encode(stored, format_name, exif=exif, **extra))
     assert picture.size == (90, 120)
     assert difference(picture.pixels, CAT_PIXELS) < (3 if format_name in {"JPEG", "AVIF"} else 1e-9)
-    assert picture.size_in_file == (
-        (120, 90) if orientation >= 5 and format_name != "AVIF" else (90, 120)
-    ) or (format_name == "AVIF")
+    assert picture.size_in_file == ((120, 90) if orientation >= 5 and format_name != "AVIF" else (90, 120)) or (
+        format_name == "AVIF"
+    )
     turned = () if orientation == 1 else (f"turned upright by its EXIF orientation {orientation}",)
     assert picture.notes == turned
 
@@ -451,9 +449,7 @@ def test_importing_loads_neither_pil_nor_torch():
 
 def test_what_is_no_source_is_refused():
     for source in (None, 5, object()):
-        with pytest.raises(
-            ImageError, match=r"cannot be read from an? \w+; give a path, bytes, a binary file"
-        ):
+        with pytest.raises(ImageError, match=r"cannot be read from an? \w+; give a path, bytes, a binary file"):
             open_image(source)
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from convscope.errors import ImageError
 from convscope.image import Picture, fit_within, open_image, prepare, resize, to_input
-from convscope.trace import Placement
+from convscope.traces import Placement
 
 
 def picture_of(height: int, width: int) -> Picture:
@@ -94,9 +94,7 @@ def test_placement_leads_back_to_the_picture(height, width, new_height, new_widt
 
 @pytest.mark.parametrize("size", [(0, 5), (5, -1), (5,), (2.5, 3), "ab", (None, 3)])
 def test_a_size_that_is_none_is_named(size):
-    with pytest.raises(
-        ImageError, match=r"is no size; give height and width as whole numbers of at least 1$"
-    ):
+    with pytest.raises(ImageError, match=r"is no size; give height and width as whole numbers of at least 1$"):
         prepare._checked_size(size)
 
 
@@ -106,9 +104,7 @@ def test_a_way_to_fit_that_is_none_is_named():
 
 
 def test_a_giant_size_is_refused():
-    with pytest.raises(
-        ImageError, match=r"^100000x100000 is more than 50 million pixels; give a smaller size$"
-    ):
+    with pytest.raises(ImageError, match=r"^100000x100000 is more than 50 million pixels; give a smaller size$"):
         resize(picture_of(4, 4), (100_000, 100_000))
 
 
@@ -131,9 +127,7 @@ def test_a_line_keeps_one_pixel():
 
 @pytest.mark.parametrize("longest", [0, -3])
 def test_fit_within_nothing_is_refused(longest):
-    with pytest.raises(
-        ImageError, match=rf"cannot be shrunk to {longest} pixels; give a whole number of at least 1"
-    ):
+    with pytest.raises(ImageError, match=rf"cannot be shrunk to {longest} pixels; give a whole number of at least 1"):
         fit_within(picture_of(4, 4), longest)
 
 
@@ -148,9 +142,7 @@ def test_scales():
     np.testing.assert_allclose(to_input(pixels, scale=(0.5, 0.25)), (unit - 0.5) / 0.25, atol=1e-6)
     per_channel = to_input(pixels, scale=((0.1, 0.2, 0.3), (1.0, 2.0, 3.0)))
     np.testing.assert_allclose(per_channel[2], (unit[2] - 0.3) / 3, atol=1e-6)
-    assert {to_input(pixels, scale=scale).dtype for scale in ("unit", "byte", "imagenet")} == {
-        np.dtype(np.float32)
-    }
+    assert {to_input(pixels, scale=scale).dtype for scale in ("unit", "byte", "imagenet")} == {np.dtype(np.float32)}
 
 
 def test_one_channel_is_pillows_luma():

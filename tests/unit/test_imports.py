@@ -36,6 +36,10 @@ def part_of(path: Path) -> str:
     return path.relative_to(ROOT).parts[0].removesuffix(".py")
 
 
+def part_named(module: str) -> str:
+    return module.partition(".")[2].partition(".")[0]
+
+
 def imported(tree: ast.AST) -> set[str]:
     """Parts of ours that a module imports, type-checking blocks aside."""
     for node in ast.walk(tree):
@@ -44,9 +48,9 @@ def imported(tree: ast.AST) -> set[str]:
     found = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "convscope":
-            found.add((node.module.split(".") + [""])[1])
+            found.add(part_named(node.module))
         elif isinstance(node, ast.Import):
-            found |= {(a.name.split(".") + [""])[1] for a in node.names if a.name.split(".")[0] == "convscope"}
+            found |= {part_named(alias.name) for alias in node.names if alias.name.split(".")[0] == "convscope"}
     return found
 
 

@@ -23,7 +23,7 @@ from safetensors.numpy import load_file
 
 from convscope.errors import CallError, NoArithmetic, OutputError, StaleParametersError, TraceFileError
 from convscope.store import atomic, dumps, layout, load, loads, save
-from convscope.trace import Map, Placement, Step, Trace
+from convscope.traces import Map, Placement, Step, Trace
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(sys.modules["convscope.store"].__file__).parents[2])}
 WHOLE = Placement(0.0, 0.0, 4.0, 5.0)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from convscope.store import compact, dumps, layout, load
-from convscope.trace import Map, Placement, Step, Trace
+from convscope.traces import Map, Placement, Step, Trace
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "format.md").read_text(encoding="utf-8")
 

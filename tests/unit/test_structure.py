@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from convscope.errors import CallError
 from convscope.structure import macs, param_count, param_formula, receptive_fields, setting_text
-from convscope.trace import Step
+from convscope.traces import Step
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -215,6 +215,15 @@ def test_channels_last_layer_norm_stays_local():
     back = tape.add("permute", tape.tensors[dense].permute(0, 3, 1, 2), dense, axes=[2, 0, 1])
     tape.check([back])
     assert receptive_fields(tape.steps)[dense].box(2, 3) == (2, 3, 5, 6)
+
+
+def test_a_dense_layer_along_the_columns_sees_whole_rows():
+    tape = Tape(6, 7)
+    weight = torch.rand(7, 7, dtype=torch.float64)
+    dense = tape.add("linear", F.linear(tape.picture, weight), "input")
+    assert receptive_fields(tape.steps)[dense].box(2, 0) == tape.seen(dense, (2, 3)) == (2, 0, 3, 7)
+    soft = tape.add("softmax", torch.softmax(tape.picture, 2), "input", axis=1)
+    assert receptive_fields(tape.steps)[soft].box(0, 3) == tape.seen(soft, (2, 3)) == (0, 3, 6, 4)
 
 
 def test_shuffles_and_stacks_stay_local():

@@ -100,23 +100,21 @@ Code = Annotated[
 ]
 
 
-def _version(wanted: bool) -> None:
+def _version(wanted: bool) -> bool:
     if wanted:
         typer.echo(f"convscope {__version__}")
         raise typer.Exit
+    return wanted
 
 
-@app.callback(invoke_without_command=True)
+@app.callback()
 def root(
-    context: typer.Context,
     _debug: Annotated[bool, typer.Option("--debug", help="Show the whole traceback of an error.")] = False,
     _version_flag: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """See what a convolutional network does to an image: every feature map, every kernel, every number."""
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
 
 
 @app.command(epilog="Example: convscope see cat.jpg --net 'conv(8, 3) | relu | maxpool(2)' --out cat-seen")
@@ -197,7 +195,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     arguments = [argument for argument in arguments if argument != "--debug"]  # wherever it was typed
     sys.path.insert(0, "")  # package.module:function is found as `python -m` would find it
     try:
-        status = app(arguments, prog_name="convscope", standalone_mode=False)
+        status = app(arguments or ["--help"], prog_name="convscope", standalone_mode=False)
     except typer.Exit as done:
         status = done.exit_code
     except BaseException as error:  # everything becomes one sentence and a status

@@ -15,7 +15,7 @@ from convscope.errors import CallError
 from convscope.image import open_image
 from convscope.record import record
 from convscope.structure import setting_text
-from convscope.trace import Trace
+from convscope.traces import Trace
 from convscope.tracing import open_network
 
 MOST = 24

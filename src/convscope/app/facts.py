@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from convscope.structure import macs, param_count, param_formula, receptive_fields
-from convscope.trace import Step, Trace
+from convscope.traces import Step, Trace
 
 
 def step_facts(trace: Trace, steps: Sequence[Step]) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from convscope.adapters import Options
 from convscope.app.console import note
 from convscope.app.output import safe_name
 from convscope.errors import CallError
-from convscope.trace import Step, Trace
+from convscope.traces import Step, Trace
 from convscope.tracing import DEFAULT_IMAGE
 
 SCALES = ("unit", "byte", "imagenet")

@@ -15,7 +15,7 @@ from convscope.errors import ForwardError
 from convscope.network import Network
 from convscope.record import record
 from convscope.structure import setting_text
-from convscope.trace import Step, Trace
+from convscope.traces import Step, Trace
 from convscope.tracing import open_network
 
 

@@ -19,7 +19,7 @@ from convscope.arithmetic.resize import RESIZE
 from convscope.arithmetic.terms import Index, Terms, number
 from convscope.arithmetic.windows import WINDOWS
 from convscope.errors import CallError, NoArithmetic, StaleParametersError
-from convscope.trace import Step
+from convscope.traces import Step
 
 Explain = Callable[[Step, Index], Terms]
 
@@ -57,7 +57,7 @@ def explain_value(step: Step, index: tuple[int, ...]) -> Pixel:
             recorded.
         StaleParametersError: the step's parameters no longer give the recorded value.
 
-    >>> from convscope.trace import Step
+    >>> from convscope.traces import Step
     >>> x = Step("x", "input", np.array([1.0, 2.0], np.float32))
     >>> weight, bias = np.array([[3.0, 4.0]], np.float32), np.array([0.5], np.float32)
     >>> y = Step("y", "linear", np.array([11.5], np.float32), (x,), {}, {"weight": weight, "bias": bias})

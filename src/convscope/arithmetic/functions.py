@@ -11,7 +11,7 @@ import numpy as np
 
 from convscope.arithmetic.terms import Index, Terms, computed, entry, number, parameter, read_one
 from convscope.errors import NoArithmetic
-from convscope.trace import Step
+from convscope.traces import Step
 
 Settings = Mapping[str, Any]
 

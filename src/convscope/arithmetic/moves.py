@@ -21,7 +21,7 @@ from convscope.arithmetic.terms import (
     read_one,
 )
 from convscope.errors import NoArithmetic
-from convscope.trace import Step
+from convscope.traces import Step
 
 
 def reshape(step: Step, index: Index) -> Terms:

@@ -18,7 +18,7 @@ from convscope.arithmetic.terms import (
     read_one,
     signed,
 )
-from convscope.trace import Step
+from convscope.traces import Step
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from convscope.arithmetic.terms import (
 )
 from convscope.arithmetic.windows import weighted_sum
 from convscope.errors import NoArithmetic
-from convscope.trace import Step
+from convscope.traces import Step
 
 
 def linear(step: Step, index: Index) -> Terms:

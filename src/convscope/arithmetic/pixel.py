@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
-from convscope.trace import Step
+from convscope.traces import Step
 
 
 @dataclass(frozen=True)

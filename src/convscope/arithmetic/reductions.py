@@ -17,7 +17,7 @@ from convscope.arithmetic.terms import (
     signed,
 )
 from convscope.arithmetic.windows import average, largest_of
-from convscope.trace import Step
+from convscope.traces import Step
 
 
 def mean(step: Step, index: Index) -> Terms:

@@ -7,7 +7,7 @@ import numpy as np
 from convscope.arithmetic import taps
 from convscope.arithmetic.terms import Index, Terms, copied, number, plural, products, read_grid
 from convscope.errors import NoArithmetic
-from convscope.trace import Step
+from convscope.traces import Step
 
 
 def interpolate(step: Step, index: Index) -> Terms:

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
 from convscope.errors import NoArithmetic
-from convscope.trace import Step
+from convscope.traces import Step
 
 Vector = Float64[np.ndarray, " n"]
 Index = tuple[int, ...]

@@ -20,7 +20,7 @@ from convscope.arithmetic.terms import (
     read_grid,
     signed,
 )
-from convscope.trace import Step
+from convscope.traces import Step
 
 Row = Int64[np.ndarray, " _"]
 

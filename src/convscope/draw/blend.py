@@ -11,7 +11,7 @@ from convscope.draw.levels import levels, limits
 from convscope.draw.resample import cover
 from convscope.draw.theme import INFINITE, NOT_A_NUMBER
 from convscope.errors import CallError
-from convscope.trace import Placement
+from convscope.traces import Placement
 
 
 def overlay(

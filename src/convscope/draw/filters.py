@@ -16,7 +16,7 @@ from convscope.draw.theme import Theme, theme
 from convscope.draw.thumbs import thumbnails
 from convscope.draw.wording import describe, kind_text, number, range_text
 from convscope.errors import CallError
-from convscope.trace import Step
+from convscope.traces import Step
 
 SPACE = 6
 NUMBERED_CELLS = 400

@@ -11,7 +11,7 @@ from convscope.draw.levels import as_maps, levels, limits
 from convscope.draw.tiles import draw_maps, layout
 from convscope.draw.wording import amount_text, describe, kind_text
 from convscope.errors import CallError
-from convscope.trace import Trace
+from convscope.traces import Trace
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

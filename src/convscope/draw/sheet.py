@@ -16,7 +16,7 @@ from convscope.draw.theme import Theme, theme
 from convscope.draw.thumbs import block_of_squares, column_of_bars, most_varied, score_text, thumbnails
 from convscope.draw.wording import describe, kind_text, range_text, size_text
 from convscope.errors import CallError
-from convscope.trace import Step, Trace
+from convscope.traces import Step, Trace
 
 WIDEST = 1640
 MARGIN = 36

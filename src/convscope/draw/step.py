@@ -13,7 +13,7 @@ from convscope.draw.levels import Limits, as_maps, limits
 from convscope.draw.theme import Theme, theme
 from convscope.draw.tiles import draw_maps, grid, layout
 from convscope.draw.wording import amount_text, describe, kind_text, number, range_text, share_text
-from convscope.trace import Step
+from convscope.traces import Step
 
 MARGIN = 20
 NARROWEST = 420

@@ -17,7 +17,7 @@ from convscope.draw.theme import theme
 from convscope.draw.thumbs import block_of_squares, column_of_bars, most_varied, thumbnails
 from convscope.draw.wording import describe, kind_text, range_text, size_text
 from convscope.errors import CallError
-from convscope.trace import Step, Trace
+from convscope.traces import Step, Trace
 
 WIDEST = 1680
 MARGIN, GAP = 30, 20

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32
 
-from convscope.trace import Step
+from convscope.traces import Step
 
 
 def number(value: float) -> str:

@@ -32,8 +32,7 @@ def from_array(source: Any, name: str | None) -> Picture:
         values = np.asarray(source)
     except (TypeError, ValueError, RuntimeError) as error:
         raise ImageError(
-            f"'{called}' does not become a numpy array ({printable(str(error), 100)}); "
-            "detach it and move it to the CPU"
+            f"'{called}' does not become a numpy array ({printable(str(error), 100)}); detach it and move it to the CPU"
         ) from error
     notes: list[str] = []
     values = _channels_last(values, called, notes)
@@ -59,9 +58,7 @@ def _channels_last(values: np.ndarray, called: str, notes: list[str]) -> np.ndar
         )
     elif len(shape) != 2 and (len(shape) != 3 or shape[2] not in _CHANNELS):
         first = ", so pass one picture of the batch, as in array[0]" if len(shape) == 4 else ""
-        raise ImageError(
-            f"'{called}' has the shape {shape}, which is no picture; accepted are {_ACCEPTED}{first}"
-        )
+        raise ImageError(f"'{called}' has the shape {shape}, which is no picture; accepted are {_ACCEPTED}{first}")
     if values.shape[0] * values.shape[1] > MAX_PIXELS:
         raise ImageError(too_large(called, values.shape[0], values.shape[1]))
     return values
@@ -79,14 +76,10 @@ def _to_levels(values: np.ndarray, called: str, notes: list[str]) -> UInt8[np.nd
     if kind not in "iuf":
         raise ImageError(f"'{called}' holds {values.dtype}; pass uint8, uint16, bool or float values")
     low, high = values.min(), values.max()
-    largest, way = (
-        (1, "divide by 255 or rescale them to 0..1") if kind == "f" else (255, "convert them to uint8 first")
-    )
+    largest, way = (1, "divide by 255 or rescale them to 0..1") if kind == "f" else (255, "convert them to uint8 first")
     # Written so that NaN fails it too.
     if not (low >= 0 and high <= largest):
-        raise ImageError(
-            f"'{called}' holds {values.dtype} values {low:.6g}..{high:.6g}, not 0..{largest}; {way}"
-        )
+        raise ImageError(f"'{called}' holds {values.dtype} values {low:.6g}..{high:.6g}, not 0..{largest}; {way}")
     return shares_to_levels(values) if kind == "f" else values.astype(np.uint8)
 
 

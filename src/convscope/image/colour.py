@@ -82,11 +82,7 @@ def _deep_levels(image: Image.Image, notes: list[str], name: str) -> tuple[Image
         notes.append(_SIXTEEN_NOTE)
         levels = reduce_sixteen(values.astype(np.uint16))
     hidden = image.info.get("transparency")
-    alpha = (
-        Image.fromarray(np.where(values == hidden, 0, 255).astype(np.uint8))
-        if isinstance(hidden, int)
-        else None
-    )
+    alpha = Image.fromarray(np.where(values == hidden, 0, 255).astype(np.uint8)) if isinstance(hidden, int) else None
     return Image.fromarray(levels), alpha
 
 
@@ -126,9 +122,7 @@ def integers_to_levels(
     return _stretch(values, float(low), float(high), notes)
 
 
-def floats_to_levels(
-    values: Num[np.ndarray, "*shape"], notes: list[str], name: str
-) -> UInt8[np.ndarray, "*shape"]:
+def floats_to_levels(values: Num[np.ndarray, "*shape"], notes: list[str], name: str) -> UInt8[np.ndarray, "*shape"]:
     """Floats as levels: 0..1 as shares of white, 0..255 as levels, else their range stretched."""
     low, high = float(values.min()), float(values.max())
     if not np.isfinite([low, high]).all():

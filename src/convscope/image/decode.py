@@ -135,9 +135,7 @@ def explained(name: str, format_name: str) -> Iterator[None]:
     except MemoryError as error:
         raise ImageError(f"'{name}' needs more memory than there is; shrink it first") from error
     except Exception as error:
-        reason = printable(str(error), 80).replace(
-            "not identified by this driver", "no usable size in its header"
-        )
+        reason = printable(str(error), 80).replace("not identified by this driver", "no usable size in its header")
         if "truncated" in reason.lower():
             raise ImageError(
                 f"'{name}' is cut off before its {format_name} data ends; copy or download it again, "
@@ -189,9 +187,7 @@ def _read_header(image: Any, format_name: str, name: str, stream: io.BufferedIOB
     _check_pixels(image.size[1], image.size[0], name)
     _check_pixels(tags.get(323) or 1, tags.get(322) or 1, name)
     _check_effort(image, format_name, name, stream)
-    facts = Facts(
-        size, format_name, sixteen_bit=_is_sixteen_bit(image, tags), profile=image.info.get("icc_profile")
-    )
+    facts = Facts(size, format_name, sixteen_bit=_is_sixteen_bit(image, tags), profile=image.info.get("icc_profile"))
     # A PNG would be decoded to answer this; it is asked once loaded.
     if format_name == "TIFF":
         facts.orientation = orientation_of(image)
@@ -208,8 +204,7 @@ def _check_effort(image: Any, format_name: str, name: str, stream: io.BufferedIO
     pixels = image.size[0] * image.size[1]
     if pixels > _SLOW_PIXELS and any(tile[0] in _SLOW_CODECS for tile in image.tile):
         raise ImageError(
-            f"'{name}' holds {pixels / 1e6:,.1f} million pixels in a slow form of {format_name}; "
-            "save it as PNG first"
+            f"'{name}' holds {pixels / 1e6:,.1f} million pixels in a slow form of {format_name}; save it as PNG first"
         )
     if format_name == "JPEG" and image.info.get("progressive"):
         stream.seek(0)
@@ -218,8 +213,7 @@ def _check_effort(image: Any, format_name: str, name: str, stream: io.BufferedIO
             scans += part.count(b"\xff\xda")
         if scans > _MOST_SCANS:
             raise ImageError(
-                f"'{name}' is a JPEG of {scans} scans, where a photo has about ten; "
-                "save it anew with a picture editor"
+                f"'{name}' is a JPEG of {scans} scans, where a photo has about ten; save it anew with a picture editor"
             )
 
 

@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from PIL import Image
 
-    Source: TypeAlias = (
-        str | PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | Image.Image | np.ndarray
-    )
+    Source: TypeAlias = str | PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | Image.Image | np.ndarray
 else:
     # Anything may be passed; what is no source gets a sentence, not a type error.
     Source = object
@@ -75,9 +73,7 @@ def _from_pil(image: Any, name: str | None) -> Picture:
     from convscope.image.decode import Facts, explained, finish
 
     own_name = getattr(image, "filename", "") or ""
-    called = printable(
-        name or (own_name.replace("\\", "/").rpartition("/")[2] if isinstance(own_name, str) else "")
-    )
+    called = printable(name or (own_name.replace("\\", "/").rpartition("/")[2] if isinstance(own_name, str) else ""))
     called = called or "picture"
     width, height = image.size
     if width * height == 0:

@@ -56,8 +56,7 @@ def printable(text: str, longest: int = 120) -> str:
     cat\n\u202egpj.exe
     """
     safe = "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
-        for char in text[: 4 * longest]
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text[: 4 * longest]
     )
     if len(safe) > longest or len(text) > 4 * longest:
         ending = text[-longest // 3 :] if text.isprintable() else ""

@@ -12,7 +12,7 @@ from jaxtyping import Float32, UInt8
 
 from convscope.errors import ImageError
 from convscope.image.picture import MAX_PIXELS, Picture
-from convscope.trace import Placement
+from convscope.traces import Placement
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 """Mean and deviation of ImageNet's RGB channels in 0..1, as torchvision's networks were trained with."""
@@ -52,9 +52,7 @@ def resize(
     height, width = _checked_size(size)
     old_height, old_width = picture.size
     if fit == "stretch":
-        return _resample(picture.pixels, (height, width)), Placement(
-            0.0, 0.0, float(old_height), float(old_width)
-        )
+        return _resample(picture.pixels, (height, width)), Placement(0.0, 0.0, float(old_height), float(old_width))
     if fit == "crop":
         scale = min(old_height / height, old_width / width)
         tall, wide = min(height * scale, float(old_height)), min(width * scale, float(old_width))
@@ -88,9 +86,7 @@ def checked_longest(longest: object) -> int:
     """
     limit = _whole(longest)
     if limit is None or limit < 1:
-        raise ImageError(
-            f"a picture cannot be shrunk to {longest!r} pixels; give a whole number of at least 1"
-        )
+        raise ImageError(f"a picture cannot be shrunk to {longest!r} pixels; give a whole number of at least 1")
     return limit
 
 
@@ -153,13 +149,9 @@ def _table(scale: Scale, channels: int) -> Float32[np.ndarray, "channels 256"]:
         if scale in {"unit", "byte"}:
             return levels if scale == "byte" else levels / np.float32(255)
         if scale != "imagenet":
-            raise ImageError(
-                f"{scale!r} is no scale; choose unit, byte, imagenet or a pair (mean, deviation)"
-            )
+            raise ImageError(f"{scale!r} is no scale; choose unit, byte, imagenet or a pair (mean, deviation)")
         if channels != 3:
-            raise ImageError(
-                "the scale 'imagenet' has three channels, not 1; give a pair (mean, deviation) instead"
-            )
+            raise ImageError("the scale 'imagenet' has three channels, not 1; give a pair (mean, deviation) instead")
         scale = IMAGENET
     mean, deviation = _pair(scale, channels)
     return np.asarray((levels / np.float32(255) - mean) / deviation, np.float32)
@@ -167,9 +159,7 @@ def _table(scale: Scale, channels: int) -> Float32[np.ndarray, "channels 256"]:
 
 def _pair(scale: tuple[Numbers, Numbers], channels: int) -> tuple[np.ndarray, np.ndarray]:
     try:
-        mean, deviation = (
-            np.broadcast_to(np.asarray(part, np.float32), (channels,))[:, None] for part in scale
-        )
+        mean, deviation = (np.broadcast_to(np.asarray(part, np.float32), (channels,))[:, None] for part in scale)
     except (TypeError, ValueError) as error:
         raise ImageError(
             f"the scale {scale!r} is no pair (mean, deviation) for {channels} channels; "
@@ -193,9 +183,7 @@ def _checked_size(size: object) -> tuple[int, int]:
         raise ImageError(f"{size!r} is no size; give height and width as whole numbers of at least 1")
     height, width = (side for side in sides if side is not None)
     if height * width > MAX_PIXELS:
-        raise ImageError(
-            f"{height}x{width} is more than {MAX_PIXELS // 10**6} million pixels; give a smaller size"
-        )
+        raise ImageError(f"{height}x{width} is more than {MAX_PIXELS // 10**6} million pixels; give a smaller size")
     return height, width
 
 

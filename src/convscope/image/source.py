@@ -70,8 +70,7 @@ def _open_path(path: str) -> io.BufferedIOBase:
         if path in _SAMPLES:
             return Path(__file__).parents[1].joinpath("assets", f"{path}.png").open("rb")
         raise ImageError(
-            f"there is no file {shown}; check the path, or name one of the bundled photos "
-            f"{', '.join(_SAMPLES)}"
+            f"there is no file {shown}; check the path, or name one of the bundled photos {', '.join(_SAMPLES)}"
         ) from error
     except PermissionError as error:
         raise ImageError(f"{shown} may not be read by you; ask for permission or copy the picture") from error
@@ -86,8 +85,7 @@ def _refuse_urls(path: str, shown: str) -> None:
         raise ImageError("the path of the picture is empty; give the name of a file")
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/|data:", path):
         raise ImageError(
-            f"{shown} is a web address and convscope opens no network; "
-            "save the picture first and give its path"
+            f"{shown} is a web address and convscope opens no network; save the picture first and give its path"
         )
 
 
@@ -119,9 +117,7 @@ def _chunks(source: Any, called: str) -> Iterator[bytes]:
     while left > 0:
         part = source.read(left)
         if not isinstance(part, bytes):
-            raise ImageError(
-                f"'{called}' gave {type(part).__name__}, not bytes; open the file in binary mode ('rb')"
-            )
+            raise ImageError(f"'{called}' gave {type(part).__name__}, not bytes; open the file in binary mode ('rb')")
         if not part:
             return
         left -= len(part)
@@ -138,6 +134,5 @@ def _check_size(size: int, called: str) -> None:
         raise ImageError(f"'{called}' is empty; copy or download it again")
     if size > MAX_BYTES:
         raise ImageError(
-            f"'{called}' is larger than the {MAX_BYTES // 2**20} MiB that convscope reads; "
-            "save it as JPEG or PNG"
+            f"'{called}' is larger than the {MAX_BYTES // 2**20} MiB that convscope reads; save it as JPEG or PNG"
         )

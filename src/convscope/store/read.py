@@ -26,7 +26,7 @@ from convscope.store.jsontext import Refused, short
 from convscope.store.layout import Slot
 from convscope.store.params import LeftOut
 from convscope.store.write import FORMAT
-from convscope.trace import Map, Placement, Step, Trace
+from convscope.traces import Map, Placement, Step, Trace
 
 
 def load(path: str | PathLike[str], *, mmap: bool = True) -> Trace:

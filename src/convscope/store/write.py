@@ -21,7 +21,7 @@ from convscope.store.atomic import replacing
 from convscope.store.jsontext import Refused, plain, short, write
 from convscope.store.layout import Part, Piece
 from convscope.store.params import LeftOut, tensor_label
-from convscope.trace import Map, Step, Trace
+from convscope.traces import Map, Step, Trace
 
 FORMAT = 1
 """The version of the format that this file writes; ``docs/format.md`` has the rule for raising it."""
@@ -59,7 +59,7 @@ def save(
 
     >>> import tempfile, numpy as np
     >>> from convscope.store import load
-    >>> from convscope.trace import Placement
+    >>> from convscope.traces import Placement
     >>> seen = Step("input", "input", np.ones((3, 4, 4), np.float32))
     >>> trace = Trace(np.zeros((4, 4, 3), np.uint8), (seen,), ("input",), Placement(0.0, 0.0, 4.0, 4.0))
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -82,7 +82,7 @@ def dumps(trace: Trace, *, params: bool = True, compact: bool = False) -> bytes:
 
     >>> import numpy as np
     >>> from convscope.store import loads
-    >>> from convscope.trace import Placement
+    >>> from convscope.traces import Placement
     >>> seen = Step("input", "input", np.ones((3, 4, 4), np.float32))
     >>> trace = Trace(np.zeros((4, 4, 3), np.uint8), (seen,), ("input",), Placement(0.0, 0.0, 4.0, 4.0))
     >>> data = dumps(trace)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from convscope.trace import Step
+from convscope.traces import Step
 
 
 def macs(step: Step) -> int:

@@ -10,7 +10,7 @@ from functools import reduce
 from convscope.errors import CallError
 from convscope.structure.links import links_of
 from convscope.structure.reach import Reach
-from convscope.trace import Step
+from convscope.traces import Step
 
 Box = tuple[int, int, int, int]
 

@@ -18,7 +18,7 @@ from convscope.arithmetic.reductions import reduced_axes
 from convscope.arithmetic.resize import axis_geometry
 from convscope.arithmetic.windows import window
 from convscope.errors import NoArithmetic
-from convscope.trace import Step
+from convscope.traces import Step
 
 
 @dataclass(frozen=True, eq=False)

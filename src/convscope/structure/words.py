@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from convscope.trace import Step
+from convscope.traces import Step
 
 
 def setting_text(step: Step) -> str:

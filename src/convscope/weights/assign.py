@@ -192,9 +192,7 @@ def state_tensors(module: torch.nn.Module) -> dict[str, torch.Tensor]:
     tensors = {name: value for name, value in module.state_dict().items() if isinstance(value, torch.Tensor)}
     for name, tensor in tensors.items():
         if torch.nn.parameter.is_lazy(tensor) or tensor.device.type == "meta":
-            raise WeightsError(
-                f"{shown(name)} of the network has no values yet; run the network on one picture first"
-            )
+            raise WeightsError(f"{shown(name)} of the network has no values yet; run the network on one picture first")
     return tensors
 
 
@@ -216,18 +214,14 @@ def _check_flattened(
             raise WeightsError(f"flattened names the layer {shown(layer)}, which is none of {named(targets)}")
         size = int(np.prod(shape))
         if size not in {tensor.shape[-1] for tensor in targets[layer].values() if tensor.ndim}:
-            sizes = ", ".join(
-                f"{name} {size_text(tuple(tensor.shape))}" for name, tensor in targets[layer].items()
-            )
+            sizes = ", ".join(f"{name} {size_text(tuple(tensor.shape))}" for name, tensor in targets[layer].items())
             raise WeightsError(
                 f"flattened says that {shown(layer)} reads {size_text(tuple(shape))} = {size} numbers, "
                 f"but it has {sizes}; give the (C, H, W) of its map"
             )
 
 
-def _completed(
-    params: Mapping[str, np.ndarray], targets: Mapping[str, torch.Tensor]
-) -> dict[str, np.ndarray]:
+def _completed(params: Mapping[str, np.ndarray], targets: Mapping[str, torch.Tensor]) -> dict[str, np.ndarray]:
     """The file's parameters, with what a normalisation leaves out."""
     found = dict(params)
     if "running_mean" in targets:
@@ -239,9 +233,7 @@ def _completed(
     return found
 
 
-def _mismatches(
-    layer: str, found: Mapping[str, np.ndarray], targets: Mapping[str, torch.Tensor]
-) -> list[Mismatch]:
+def _mismatches(layer: str, found: Mapping[str, np.ndarray], targets: Mapping[str, torch.Tensor]) -> list[Mismatch]:
     wrong = []
     for param in dict.fromkeys([*targets, *found]):
         there = found[param].shape if param in found else None
@@ -253,9 +245,7 @@ def _mismatches(
             wrong.append(Mismatch(name, there, here))
         elif not _same_kind(found[param], targets[param]):
             wrong.append(
-                Mismatch(
-                    name, there, here, f"is {found[param].dtype} in the file, {_dtype(targets[param])} here"
-                )
+                Mismatch(name, there, here, f"is {found[param].dtype} in the file, {_dtype(targets[param])} here")
             )
     return wrong
 

@@ -77,9 +77,7 @@ class Array:
             WeightsError: they are not floats, lie outside the file, are compressed, or are not there.
         """
         if not self.is_float:
-            raise WeightsError(
-                f"{shown(self.name)} holds {self.dataset.dtype}, not weights; save the weights again"
-            )
+            raise WeightsError(f"{shown(self.name)} holds {self.dataset.dtype}, not weights; save the weights again")
         _check_storage(self)
         self.budget.left -= self.dataset.nbytes
         values = np.asarray(self.dataset[()])
@@ -187,9 +185,7 @@ class _Walk:
             if inner in OPTIMIZER:
                 continue
             if handle.id.links.get_info(raw).type != h5py.h5l.TYPE_HARD:
-                raise WeightsError(
-                    f"{shown(inner)} is a link to somewhere else, which Keras never writes; refused"
-                )
+                raise WeightsError(f"{shown(inner)} is a link to somewhere else, which Keras never writes; refused")
             child = h5py.h5o.open(handle.id, raw)
             if isinstance(child, h5py.h5g.GroupID):
                 result.groups[name] = self.group(h5py.Group(child), inner, depth + 1)
@@ -207,6 +203,4 @@ class _Walk:
             raise WeightsError(f"{shown(path)} is linked in a loop or nested over {MOST_DEPTH} deep; refused")
         self.seen.add(key)
         if len(self.seen) > MOST_OBJECTS:
-            raise WeightsError(
-                f"the HDF5 file holds over {MOST_OBJECTS} objects, too many for a network; refused"
-            )
+            raise WeightsError(f"the HDF5 file holds over {MOST_OBJECTS} objects, too many for a network; refused")

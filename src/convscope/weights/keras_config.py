@@ -63,14 +63,12 @@ class LayerConfig:
         """
         found = list(self.walk())
         channels_first = any(
-            layer.settings.get("data_format") == "channels_first"
-            or layer.settings.get("dim_ordering") == "th"
+            layer.settings.get("data_format") == "channels_first" or layer.settings.get("dim_ordering") == "th"
             for layer in found
             if "conv" in layer.class_name.lower()
         )
         return channels_first and any(
-            layer.class_name == "Flatten" and layer.settings.get("data_format") != "channels_first"
-            for layer in found
+            layer.class_name == "Flatten" and layer.settings.get("data_format") != "channels_first" for layer in found
         )
 
 
@@ -92,15 +90,11 @@ def parse_config(text: str | bytes) -> LayerConfig | None:
         WeightsError: the text is too long or is not JSON.
     """
     if len(text) > MOST_CONFIG:
-        raise WeightsError(
-            f"the network's description has {len(text)} bytes, over the limit of {MOST_CONFIG}; refused"
-        )
+        raise WeightsError(f"the network's description has {len(text)} bytes, over the limit of {MOST_CONFIG}; refused")
     try:
         return _layer(json.loads(text))
     except (ValueError, RecursionError):
-        raise WeightsError(
-            "the network's description is not JSON; the file is damaged, save it again"
-        ) from None
+        raise WeightsError("the network's description is not JSON; the file is damaged, save it again") from None
 
 
 def _layer(value: object) -> LayerConfig | None:

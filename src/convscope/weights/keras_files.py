@@ -46,9 +46,7 @@ def read_zip(path: Path, size: int) -> Weights:
                 names = set(archive.namelist())
                 if WEIGHTS_MEMBER not in names:
                     raise WeightsError(_not_keras(names))
-                config = (
-                    _member(archive, CONFIG_MEMBER, size, MOST_CONFIG) if CONFIG_MEMBER in names else None
-                )
+                config = _member(archive, CONFIG_MEMBER, size, MOST_CONFIG) if CONFIG_MEMBER in names else None
                 description = parse_config(config) if config is not None else None
                 weights = _member(archive, WEIGHTS_MEMBER, size, None)
     except (
@@ -77,9 +75,7 @@ def _weights(source: str | io.BytesIO, size: int, config: LayerConfig | None) ->
         backend = saved.text("backend") or root.text("backend")
         stored = stored_layers(root, config)
         if not stored:
-            raise WeightsError(
-                "the HDF5 file holds no layers as Keras writes them; save the weights with Keras"
-            )
+            raise WeightsError("the HDF5 file holds no layers as Keras writes them; save the weights with Keras")
         for layer in stored:
             found, not_read = to_torch(layer, theano=backend == "theano")
             layers |= found

@@ -88,15 +88,9 @@ def _named_layers(root: Group, config: LayerConfig | None) -> Iterator[Stored]:
         merged: dict[str, Stored] = {}
         for scope, variables in scopes.items():
             parts = tuple(part for part in scope.split("/") if part)
-            found = (
-                _by_config(layer, parts, layer_config)
-                if layer_config
-                else _by_scope(layer, parts, len(scopes))
-            )
+            found = _by_config(layer, parts, layer_config) if layer_config else _by_scope(layer, parts, len(scopes))
             known = merged.setdefault(found.name, found)
-            known.variables.update(
-                (v if v not in known.variables else f"{scope}/{v}", variables[v]) for v in variables
-            )
+            known.variables.update((v if v not in known.variables else f"{scope}/{v}", variables[v]) for v in variables)
         yield from merged.values()
 
 
@@ -126,9 +120,7 @@ def _numbered(group: Group, config: LayerConfig | None, name: str, *, top: bool 
     variables = group.groups["vars"].arrays if "vars" in group.groups else {}
     hints = [config.class_name] if config else []
     hints += [group.path.rpartition("/")[2], name.rpartition(".")[2]]
-    yield Stored(
-        name, tuple(hints), config.settings if config else {}, dict(variables), known=config is not None
-    )
+    yield Stored(name, tuple(hints), config.settings if config else {}, dict(variables), known=config is not None)
     used: set[str] = set()
     for key, child in group.groups.items():
         if key == "vars" or key in SEEDS or (top and key.removeprefix("_") in NOT_WEIGHTS):

@@ -19,12 +19,7 @@ DENSE, BATCH_NORM, NORM = "dense", "batch normalization", "normalization"
 EMBEDDING, PRELU = "embedding", "prelu"
 
 CLASSES = {
-    **{
-        f"{name}{n}d{end}": CONV
-        for name in ("conv", "convolution")
-        for n in "123"
-        for end in ("", "transpose")
-    },
+    **{f"{name}{n}d{end}": CONV for name in ("conv", "convolution") for n in "123" for end in ("", "transpose")},
     "deconvolution2d": CONV,
     "deconvolution3d": CONV,
     "atrousconvolution1d": CONV,
@@ -279,9 +274,7 @@ def _separable(stored: Mapping[str, np.ndarray]) -> dict[str, Params]:
 def _prelu(stored: Mapping[str, np.ndarray]) -> dict[str, Params]:
     alpha = stored["alpha"]
     if alpha.size != max(alpha.shape[-1:], default=1):
-        raise NotUnderstoodError(
-            f"its slopes differ from place to place {alpha.shape}, PyTorch has one a channel"
-        )
+        raise NotUnderstoodError(f"its slopes differ from place to place {alpha.shape}, PyTorch has one a channel")
     return {"": {"weight": alpha.reshape(-1)}}
 
 

@@ -76,9 +76,7 @@ def read_tensors(path: Path, size: int) -> tuple[dict[str, np.ndarray], dict[str
                 entries: dict[str, Any] = json.loads(header)
         except (SafetensorError, ValueError, RecursionError) as error:
             reason = " ".join(str(error).split())[:100]
-            raise WeightsError(
-                f"it breaks the safetensors format ({reason}); fetch or save it again"
-            ) from None
+            raise WeightsError(f"it breaks the safetensors format ({reason}); fetch or save it again") from None
         metadata = dict(entries.pop("__metadata__", None) or {})
         tensors: dict[str, np.ndarray] = {}
         unread: list[str] = []

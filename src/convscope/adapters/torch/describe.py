@@ -143,7 +143,7 @@ def group_norm(call: Call) -> Settings | None:
 
 def numbers(*names: str, **renamed: str) -> Callable[[Call], Settings | None]:
     """A describer that hands on the named arguments, which must be numbers, text or None."""
-    wanted = dict(zip(names, names, strict=True)) | {new: old for new, old in renamed.items()}
+    wanted = dict(zip(names, names, strict=True)) | renamed
 
     def describe(call: Call) -> Settings | None:
         settings = {new: call.args[old] for new, old in wanted.items()}

@@ -224,7 +224,7 @@ class Trace:
         """The step that holds the answer: the first output that is a vector, else the first output."""
         results = [self._by_name[name] for name in self.outputs]
         vectors = [step for step in results if step.value.size and step.value.size == max(step.shape, default=0)]
-        return (vectors or results or [None])[0]
+        return next(iter([*vectors, *results]), None)
 
     @cached_property
     def ends_in_probabilities(self) -> bool:
