@@ -14,7 +14,7 @@ from strip import one_map, strip
 import convscope as cs
 from convscope.draw import contact, grid, rows
 from convscope.spec import build, parse, vary
-from convscope.weights import save
+from convscope.weights import read, save
 
 SIZE = (575, 607)  # height, width
 STAGES = [  # a layer, the name of its step, and the shape that the tutorial states
@@ -60,6 +60,8 @@ lesson.picture("growth", strip(growth))
 
 full = see(whole)
 lesson.fact("the last stage is the whole net", np.array_equal(stage["relu_5"].value, full["relu_5"].value))
+for name, saved in read(weights).layers.items():
+    lesson.fact(f"{name} has the saved weights", np.array_equal(full[name].params["weight"], saved["weight"]))
 lesson.picture("whole_network", contact(full))
 
 # 3. The same weights, other activations: only what comes out of the relus changes.

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -305,7 +306,7 @@ def test_the_errors_on_the_page_are_the_hierarchy() -> None:
 def test_every_dependency_has_its_reason() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     extras = project["project"]["optional-dependencies"]
-    wanted = [*project["project"]["dependencies"], *project["build-system"]["requires"], *sum(extras.values(), [])]
+    wanted = [*project["project"]["dependencies"], *project["build-system"]["requires"], *chain(*extras.values())]
     lines = (ROOT / "requirements-dev.txt").read_text(encoding="utf-8").splitlines()
     wanted += [line for line in lines if line and not line.startswith("#")]
     needed = {re.split(r"[^\w-]", line)[0] for line in wanted}

@@ -95,7 +95,7 @@ def _fitted(picture: Picture, preprocessing: Preprocessing) -> str:
     if picture.pixels.shape[:2] == (height, width):
         return ""
     done = {"stretch": "resized", "crop": "cropped", "pad": "padded"}[preprocessing.fit]
-    return f"{done} to the network's {width}x{height}"
+    return f"{done} to the network's {height}x{width}"
 
 
 def ready_input(image: Any) -> Float32[np.ndarray, "c h w"] | None:

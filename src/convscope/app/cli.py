@@ -196,8 +196,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     sys.path.insert(0, "")  # package.module:function is found as `python -m` would find it
     try:
         status = app(arguments or ["--help"], prog_name="convscope", standalone_mode=False)
-    except typer.Exit as done:
-        status = done.exit_code
+    except typer.Exit as done:  # typer turns Ctrl-C into one of these
+        status = _explained(KeyboardInterrupt()) if done.exit_code == INTERRUPTED else done.exit_code
     except BaseException as error:  # everything becomes one sentence and a status
         if debug:
             raise

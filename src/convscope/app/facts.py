@@ -15,7 +15,7 @@ from convscope.traces import Step, Trace
 def step_facts(trace: Trace, steps: Sequence[Step]) -> list[dict[str, Any]]:
     """One JSON object a step: name, kind, shape (channels first), counts, receptive field, range, share of zeros."""
     fields = receptive_fields(trace.steps)
-    return [_facts(step, list(fields[step.name].size) if step.name in fields else None) for step in steps]
+    return [_facts(step, list(fields[step.name].seen) if step.name in fields else None) for step in steps]
 
 
 def _facts(step: Step, field: list[int] | None) -> dict[str, Any]:

@@ -86,8 +86,10 @@ def _keep(trace: Trace, network: Network, folder: Path) -> dict[str, str]:
         from convscope.weights import save
 
         (folder / "network.txt").write_text(trace.about["spec"] + "\n", encoding="utf-8")
-        save(module, folder / "weights.safetensors", metadata={"spec": trace.about["spec"]})
-        kept |= {"network": "network.txt", "weights": "weights.safetensors"}
+        kept["network"] = "network.txt"
+        if any(True for _ in module.parameters()):
+            save(module, folder / "weights.safetensors", metadata={"spec": trace.about["spec"]})
+            kept["weights"] = "weights.safetensors"
     return kept
 
 

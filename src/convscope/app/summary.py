@@ -108,7 +108,7 @@ def _recorded(reference: str, given: tuple[int, int, int] | None) -> tuple[str, 
             param_count(s),
             param_formula(s),
             macs(s),
-            fields[s.name].size if s.name in fields else None,
+            fields[s.name].seen if s.name in fields else None,
         )
         for s in seen.steps[1:]
     ]

@@ -15,6 +15,10 @@ Padding = str | int
 """``valid``, ``same``, or a number of pixels on both sides."""
 
 
+MOST_TAPS = 10**8
+"""Above this many reads a dilated window is taken to see all between its first and last weight."""
+
+
 @dataclass(frozen=True)
 class Slide:
     """A window over one axis: ``out`` places for it, ``before`` and ``after`` pixels added to the input."""
@@ -119,7 +123,29 @@ class Sight:
     def slid(self, move: Slide, kernel: int, stride: int, dilation: int) -> Sight:
         """After a window that moved over the axis."""
         start = np.arange(move.out, dtype=np.int64) * stride - move.before
+        if dilation > 1 and not (self.first <= self.last).all() and kernel * move.out < MOST_TAPS:
+            return self._tapped(start, kernel, dilation)
         return self.through(start, start + reach(kernel, dilation) - 1)
+
+    def _tapped(self, start: np.ndarray, kernel: int, dilation: int) -> Sight:
+        """Weight by weight: holes of a dilated window may lie just where something is to be seen."""
+        end = len(self.first)
+        first, last = np.full(len(start), np.iinfo(np.int64).max), np.full(len(start), -1)
+        for tap in range(kernel):
+            at = start + tap * dilation
+            known = np.clip(at, 0, end - 1)
+            seeing = (at >= 0) & (at < end) & (self.first[known] <= self.last[known])
+            first = np.where(seeing, np.minimum(first, self.first[known]), first)
+            last = np.where(seeing, np.maximum(last, self.last[known]), last)
+        return Sight(first, last).filled()
+
+    def filled(self) -> Sight:
+        """Positions that see nothing named as everywhere here: ``first`` the next pixel seen, ``last`` the one before."""
+        following = np.minimum.accumulate(self.first[::-1])[::-1]
+        before = np.maximum.accumulate(self.last)
+        nothing = self.first > self.last
+        following = np.where(following == np.iinfo(np.int64).max, before.max(initial=-1) + 1, following)
+        return Sight(np.where(nothing, following, self.first), np.where(nothing, before, self.last))
 
     def spread(self, move: Spread, kernel: int, stride: int, dilation: int) -> Sight:
         """After a transposed window."""
@@ -136,4 +162,7 @@ class Sight:
 
     def merged(self) -> Sight:
         """One position that reads all of them."""
-        return Sight(self.first.min(keepdims=True), self.last.max(keepdims=True))
+        seeing = self.first <= self.last  # the others name the pixels between which they lie
+        if not seeing.any():
+            return Sight(np.zeros(1, np.int64), np.full(1, -1, np.int64))
+        return Sight(self.first[seeing].min(keepdims=True), self.last[seeing].max(keepdims=True))

@@ -177,22 +177,27 @@ def _conv(at: At, sights: Sights) -> Effect:
             f"use a number of groups that divides {channels}"
         )
     out_height, out_width, sights = _slid(at, settings["kernel"], settings["dilation"], (height, width), sights)
-    params, formula, products = _weights(settings, channels // groups)
+    params, formula, products = _weights(settings, channels, groups)
     macs = out_height * out_width * filters * products
     rows, columns = settings["kernel"]
     return Effect(
         (filters, out_height, out_width), sights, params, formula, macs,
-        f"{out_height}*{out_width}*{filters}*({rows}*{columns}*{channels // groups}) = {macs}",
+        f"{out_height}*{out_width}*{filters}*({rows}*{columns}*{_shared(channels, groups)}) = {macs:,}",
     )  # fmt: skip
 
 
-def _weights(settings: Settings, channels: int) -> tuple[int, str, int]:
+def _weights(settings: Settings, channels: int, groups: int = 1) -> tuple[int, str, int]:
     """Parameters of a convolution, their formula, and the weights of one filter."""
     (rows, columns), filters = settings["kernel"], settings["filters"]
-    products = rows * columns * channels
+    products = rows * columns * channels // groups
     params = (products + settings["bias"]) * filters
-    each = f"({rows}*{columns}*{channels}+1)" if settings["bias"] else f"{rows}*{columns}*{channels}"
-    return params, f"{each}*{filters} = {params}", products
+    each = f"{rows}*{columns}*{_shared(channels, groups)}"
+    return params, f"{f'({each}+1)' if settings['bias'] else each}*{filters} = {params:,}", products
+
+
+def _shared(channels: int, groups: int) -> str:
+    """The channels that one filter sees, ``64`` or ``64/4``."""
+    return f"{channels}/{groups}" if groups > 1 else str(channels)
 
 
 def _conv_transpose(at: At, sights: Sights) -> Effect:
@@ -228,7 +233,7 @@ def _conv_transpose(at: At, sights: Sights) -> Effect:
     macs = height * width * channels * rows * columns * filters
     return Effect(
         shape, (seen[0], seen[1]), params, formula, macs,
-        f"{height}*{width}*{channels}*({rows}*{columns}*{filters}) = {macs}",
+        f"{height}*{width}*{channels}*({rows}*{columns}*{filters}) = {macs:,}",
     )  # fmt: skip
 
 
@@ -276,7 +281,7 @@ def _flatten(at: At, sights: Sights) -> Effect:
 
 def _batch_norm(at: At, sights: Sights) -> Effect:
     channels = at.shape[0]
-    formula = f"4*{channels} = {4 * channels} ({2 * channels} learned, {2 * channels} running statistics)"
+    formula = f"4*{channels} = {4 * channels:,} ({2 * channels:,} learned, {2 * channels:,} running statistics)"
     return Effect(at.shape, sights, 4 * channels, formula)
 
 
@@ -291,7 +296,7 @@ def _dense(at: At, sights: Sights) -> Effect:
     each = f"({inputs}+1)" if bias else f"{inputs}"
     return Effect(
         (units,), (sights[0].merged(), sights[1].merged()),
-        params, f"{each}*{units} = {params}", macs, f"{inputs}*{units} = {macs}",
+        params, f"{each}*{units} = {params:,}", macs, f"{inputs}*{units} = {macs:,}",
     )  # fmt: skip
 
 

@@ -34,7 +34,7 @@ def param_count(step: Step) -> int:
 
 
 def param_formula(step: Step) -> str:
-    """The parameter count as a product, as in ``(3*3*64 + 1)*128 = 73,856``; ``0`` for none.
+    """The parameter count as a product, as in ``(3*3*64+1)*128 = 73,856``; ``0`` for none.
 
     The 1 is the bias. Batch normalisation has four numbers a channel: scale, shift, mean and variance.
 
@@ -42,11 +42,14 @@ def param_formula(step: Step) -> str:
     >>> x = Step("x", "input", np.zeros(6, np.float32))
     >>> params = {"weight": np.zeros((4, 6), np.float32), "bias": np.zeros(4, np.float32)}
     >>> param_formula(Step("y", "linear", np.zeros(4, np.float32), (x,), {}, params))
-    '(6 + 1)*4 = 28'
+    '(6+1)*4 = 28'
     """
     total = param_count(step)
     if not total:
         return "0"
+    if step.kind == "batch_norm" and len(step.params) == 4:
+        half = f"{total // 2:,}"
+        return f"4*{total // 4} = {total:,} ({half} learned, {half} running statistics)"
     product = _layer(step) if step.kind in {"conv2d", "conv_transpose2d", "linear"} else _plain(step)
     return product if product == f"{total:,}" else f"{product} = {total:,}"
 
@@ -64,7 +67,7 @@ def _layer(step: Step) -> str:
     if groups > 1:
         into += f"/{groups}"
     one = "*".join([*map(str, kernel), into])
-    return f"({one} + 1)*{out}" if "bias" in step.params else f"{one}*{out}"
+    return f"({one}+1)*{out}" if "bias" in step.params else f"{one}*{out}"
 
 
 def _plain(step: Step) -> str:

@@ -34,6 +34,13 @@ class Field:
         return math.ceil(self.rows.size - 1e-9), math.ceil(self.columns.size - 1e-9)
 
     @property
+    def seen(self) -> tuple[int, int]:
+        """Height and width, from the first to the last input pixel that really reaches one value, for the value that
+        sees most: never more than the input has.
+        """
+        return self.rows.widest, self.columns.widest
+
+    @property
     def jump(self) -> tuple[float, float]:
         """How many input pixels further down, and further right, the neighbouring value looks."""
         return self.rows.jump, self.columns.jump

@@ -30,16 +30,20 @@ class Link:
         taps: ``(n, k)`` positions read by each of the n positions of that output axis, those outside the
             input being padding; None for position i reading i, or for all positions where ``to`` is None.
         stride: how many positions further the next output position reads.
+        scattered: with ``to`` None, every output still reads one position, but no axis of the output moves
+            along it, as after flattening.
     """
 
     to: int | None
     taps: taps.Taps | None = None
     stride: float = 1.0
+    scattered: bool = False
 
 
 Links = list[Link]
 Describe = Callable[[Step, int], Links]
 ALL = Link(None)
+SCATTERED = Link(None, scattered=True)
 
 
 def links_of(step: Step) -> list[Links]:
@@ -149,7 +153,7 @@ def reshaped(step: Step, source: int) -> Links:
     shape = step.inputs[source].shape
     for size in reversed(shape):
         to = outside.get((inner, size))
-        found.append(ALL if to is None else Link(to))
+        found.append(SCATTERED if to is None else Link(to))
         inner *= size
     return found[::-1]
 

@@ -26,6 +26,8 @@ class Reach:
             ``size + slack`` rows from ``start + i * jump``.
         slack: how far the view may lie from that regular grid, as after enlarging, where two neighbours may
             see the same.
+        scattered: where the positions of the picture went to no single axis (flattening), the most rows that
+            one value sees; None elsewhere.
     """
 
     axis: int | None
@@ -35,6 +37,7 @@ class Reach:
     jump: float
     start: float
     slack: float = 0.0
+    scattered: int | None = None
 
     @classmethod
     def of_input(cls, axis: int | None, size: int) -> Reach:
@@ -60,6 +63,13 @@ class Reach:
         """Whether any position sees anything."""
         return bool((self.last >= 0).any())
 
+    @property
+    def widest(self) -> int:
+        """From the first to the last row seen, for the position that sees most; rows outside the picture not counted."""
+        if self.scattered is not None:
+            return self.scattered
+        return int(np.where(self.last >= 0, self.last - self.first + 1, 0).max(initial=0))
+
     def hull(self) -> Reach:
         """All positions together."""
         if not self.last.size:
@@ -69,8 +79,11 @@ class Reach:
     def through(self, links: list[Link]) -> Reach:
         """What the output of a step sees through one of its inputs."""
         if self.axis is None:
-            return self
+            merged = any(link.to is None and not link.scattered for link in links)
+            return replace(self, scattered=None) if merged else self
         link = links[self.axis]
+        if link.scattered:
+            return replace(self.hull(), scattered=self.widest)
         if link.taps is None:
             return self.hull() if link.to is None else self.moved(link.to)
         read = self._read(link.taps)
@@ -117,9 +130,11 @@ class Reach:
             len(other.first),
         ):
             return self.hull().joined(other.hull())
+        if self.scattered != other.scattered:
+            return replace(self, scattered=None).joined(replace(other, scattered=None))
         axis = other.axis if self.axis is None else self.axis
         first, last = np.minimum(self.first, other.first), np.maximum(self.last, other.last)
-        return Reach(axis, first, last, *self._endless_union(other, len(first)))
+        return Reach(axis, first, last, *self._endless_union(other, len(first)), self.scattered)
 
     def _endless_union(self, other: Reach, count: int) -> tuple[float, float, float, float]:
         """The rows that cover both; where the jumps differ, those that do at the first and the last position."""
