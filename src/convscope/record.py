@@ -95,7 +95,7 @@ def _fitted(picture: Picture, preprocessing: Preprocessing) -> str:
     if picture.pixels.shape[:2] == (height, width):
         return ""
     done = {"stretch": "resized", "crop": "cropped", "pad": "padded"}[preprocessing.fit]
-    return f"{done} to the network's {height}x{width}"
+    return f"{done} to {height}x{width} (height x width)"
 
 
 def ready_input(image: Any) -> Float32[np.ndarray, "c h w"] | None:
@@ -117,13 +117,16 @@ def ready_input(image: Any) -> Float32[np.ndarray, "c h w"] | None:
 
 def _showable(tensor: Float32[np.ndarray, "c h w"]) -> UInt8[np.ndarray, "h w 3"]:
     """A picture to show for an input that never was one: its first three channels from minimum to maximum."""
-    channels = tensor[:3] if len(tensor) >= 3 else tensor[:1].repeat(3, axis=0)
+    channels = tensor[:3] if len(tensor) >= 3 else tensor[:1]
     low, high = float(channels.min()), float(channels.max())
     if not math.isfinite(high - low):
         channels = np.nan_to_num(channels, nan=0.0, posinf=0.0, neginf=0.0)
         low, high = float(channels.min()), float(channels.max())
     factor = 255.0 / (high - low) if high > low else 0.0
-    return np.ascontiguousarray(((channels - low) * factor + 0.5).astype(np.uint8).transpose(1, 2, 0))
+    levels = ((channels - low) * factor + 0.5).astype(np.uint8)
+    shown = np.empty((*tensor.shape[1:], 3), np.uint8)
+    shown[...] = levels.transpose(1, 2, 0)
+    return shown
 
 
 def _scale_text(preprocessing: Preprocessing) -> str:
@@ -158,7 +161,11 @@ def _forward_error(network: Network, run: Run, partial: Trace) -> ForwardError:
     size = "x".join(str(n) for n in last.shape)
     reason = " ".join(str(run.error).split()) or "no reason given"
     steps = len(partial.steps) - 1
-    got = f"after {steps} steps, the last being {last.name!r} ({last.kind}, {size})" if steps else "at its first step"
+    got = (
+        f"after {steps} step{'s' * (steps != 1)}, the last being {last.name!r} ({last.kind}, {size})"
+        if steps
+        else "at its first step"
+    )
     free = network.preprocessing.size is None and "spec" not in network.about
     hint = "; if it wants pictures of one size, give that size" if free else ""
     return ForwardError(f"{network.title} stopped {got}: {type(run.error).__name__}: {reason}{hint}", partial)

@@ -167,6 +167,7 @@ def test_layer_narrows_the_pictures(capsys: pytest.CaptureFixture[str]) -> None:
         (["see", "missing.jpg"], "there is no file 'missing.jpg'"),
         (["see", "photo.png", "--net", "conf(3, 3)"], "did you mean"),
         (["see", "photo.png", "--net", NET, "--model", "zoo:small_resnet"], "both name a network; give one of them"),
+        (["see", ""], "IMAGE is empty; give a file, or leave it out"),
         (["see", "photo.png", "--scale", "huge"], "--scale 'huge' is unknown; it is one of unit, byte, imagenet"),
         (["see", "photo.png", "--size", "12by12"], "--size '12by12' is no size; write HEIGHTxWIDTH"),
         (["see", "photo.png", "--net", NET, "--layer", "conv_9"], "did you mean 'conv_1'?"),
@@ -234,10 +235,12 @@ def test_a_failure_while_writing_leaves_nothing(monkeypatch: pytest.MonkeyPatch)
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("convscope.traces.Trace.save", full)
-    assert run("see", "photo.png", "--net", "relu", "--out", "seen") == 4
-    assert not Path("seen").exists()
-    assert not list(Path().glob(".convscope*"))
+    for place in ("convscope.traces.Trace.save", "convscope.draw.png.Path.write_bytes"):
+        with monkeypatch.context() as patched:
+            patched.setattr(place, full)
+            assert run("see", "photo.png", "--net", "relu", "--out", "seen") == 4
+        assert not Path("seen").exists()
+        assert not list(Path().glob(".convscope*"))
 
 
 def test_what_killed_processes_left_is_swept() -> None:
@@ -263,6 +266,8 @@ def test_an_unwritable_place_is_one_sentence() -> None:
 def test_names_from_outside_never_become_paths() -> None:
     assert output.safe_name("../../etc/<img src=x>/conv\n1") == "etc_img_src_x_conv_1"
     assert output.safe_name("///") == "unnamed"
+    assert output.safe_name("猫\u202e") == "猫"
+    assert len(output.safe_name("猫" * 500).encode()) <= 120
 
 
 def test_interrupted_it_says_so_and_leaves_nothing() -> None:
@@ -280,6 +285,24 @@ def test_interrupted_it_says_so_and_leaves_nothing() -> None:
     assert said == "convscope: stopped; nothing was left half-written\n"
     assert not Path("seen").exists()
     assert not list(Path().glob(".convscope*"))
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    code = "from convscope.app.cli import main; main(['summary', '--net', 'fashion-cnn'])"
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    process.stdout.close()
+    process.stdout = None
+    _, said = process.communicate(timeout=60)
+    assert "internal error" not in said
+    assert "Traceback" not in said
+
+
+def test_the_seed_reaches_the_weights_of_a_model_function() -> None:
+    for name, seed in (("a", "1"), ("b", "1"), ("c", "2")):
+        run("see", "photo.png", "--model", "zoo:Outputs", "--seed", seed, "--out", name)
+    one, again, other = (cs.load(f"{name}/trace.safetensors").scores for name in "abc")
+    assert one == again != other
 
 
 def test_bare_convscope_and_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:

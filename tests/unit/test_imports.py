@@ -18,7 +18,7 @@ ALLOWED = {
     "errors": set(),
     "traces": {"errors"},
     "arithmetic": {"errors", "traces"},
-    "structure": {"errors", "traces"},
+    "structure": {"errors", "traces", "arithmetic"},
     "spec": {"errors"},
     "weights": {"errors"},
     "network": {"errors", "traces"},

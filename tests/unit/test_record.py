@@ -166,7 +166,7 @@ def test_a_network_that_raises_says_how_far_it_got_and_hands_over_the_rest() -> 
     [
         (3, "chelsea", ModelError, "is a torch.nn.Module; got int"),
         ("timm:resnet18", "chelsea", ModelError, "names a model hub, which this version does not open"),
-        ("model.onnx", "chelsea", ModelError, "is a ONNX file, which this version does not open"),
+        ("model.onnx", "chelsea", ModelError, "is an ONNX file, which this version does not open"),
         ("no.such:thing", "chelsea", ModelError, "cannot be imported: No module named 'no'"),
         ("conv(3, 3) | maxpool(99)", photo(), SpecError, "layer 2 'pool_1'"),
         ("relu", np.zeros((2, 3, 4, 4), np.float32), ImageError, "one image at a time"),
@@ -180,7 +180,7 @@ def test_wrong_calls_get_one_sentence(model: object, image: object, error: type[
 
 
 def test_the_memory_budget_is_kept() -> None:
-    with pytest.raises(MemoryBudgetError, match="more than the budget of 0 MiB; use a smaller picture or allow more"):
+    with pytest.raises(MemoryBudgetError, match="more than the budget of 0 MiB; use a smaller picture, or allow more"):
         cs.trace("conv(8, 3)", photo(), memory=1000)
 
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 CLOSED = {
-    ".keras": "Keras", ".h5": "Keras", ".hdf5": "Keras", ".onnx": "ONNX", ".pt": "PyTorch", ".pth": "PyTorch",
-    ".th": "PyTorch", ".pt2": "PyTorch",
+    ".keras": "a Keras", ".h5": "a Keras", ".hdf5": "a Keras", ".onnx": "an ONNX",
+    ".pt": "a PyTorch", ".pth": "a PyTorch", ".th": "a PyTorch", ".pt2": "a PyTorch",
 }  # fmt: skip
 HUBS = ("timm:", "torchvision:", "hf:")
 
@@ -33,7 +33,7 @@ class Options:
     """How a network is to be opened.
 
     Attributes:
-        seed: of the random weights of a spec, by layer name.
+        seed: of the random weights: of a spec by layer name, of a function's model as PyTorch draws them.
         weights: a file whose weights are put in by layer name.
         scale: how pixels reach the network where it does not say itself.
         size: (height, width) of its input, None for the network's or the photo's own.
@@ -95,19 +95,21 @@ def _referenced(reference: str, options: Options) -> tuple[Any, Options]:
         return _from_safetensors(Path(reference), options)
     if suffix in CLOSED and "(" not in reference:
         raise ModelError(
-            f"{reference!r} is a {CLOSED[suffix]} file, which this version does not open as a network; write the "
+            f"{reference!r} is {CLOSED[suffix]} file, which this version does not open as a network; write the "
             "network as a spec and give the file as its weights (--weights), or give package.module:function"
         )
     if FUNCTION.fullmatch(reference):
-        return _from_function(reference), options
+        return _from_function(reference, options.seed), options
     from convscope.spec import load, shelf
 
     spec = load(reference)
     return spec, replace(options, title=reference if reference in shelf() else options.title)
 
 
-def _from_function(reference: str) -> Any:
+def _from_function(reference: str, seed: int) -> Any:
     import importlib
+
+    import torch
 
     module_name, _, path = reference.partition(":")
     try:
@@ -118,10 +120,11 @@ def _from_function(reference: str) -> Any:
         raise ModelError(
             f"{reference!r} cannot be imported: {error}; give package.module:function as Python would import it here"
         ) from error
-    made = found() if callable(found) and not hasattr(found, "forward") else found
-    if isinstance(made, type):
-        made = made()
-    return made
+    if isinstance(found, torch.nn.Module) or not callable(found):
+        return found
+    with torch.random.fork_rng():  # weights that the function draws at random are the same every time
+        torch.manual_seed(seed)
+        return found()
 
 
 def _from_safetensors(path: Path, options: Options) -> tuple[Spec, Options]:
@@ -152,7 +155,7 @@ def _from_spec(spec: Spec, shape: Callable[[Preprocessing], tuple[int, int, int]
     _load_weights(module, options, flatten_shapes(spec, built_for), about)
     return TorchNetwork(
         module,
-        title=options.title or f"network of {len(spec.layers)} layers",
+        title=options.title or f"network of {len(spec.layers)} layer{'s' * (len(spec.layers) != 1)}",
         preprocessing=preprocessing,
         labels=options.labels,
         about=about,

@@ -13,6 +13,7 @@ from convscope import __version__
 from convscope.errors import ConvscopeError
 
 DISK_FULL, INTERRUPTED = 4, 130
+STOPPED = "stopped; nothing was left half-written"
 
 app = typer.Typer(
     name="convscope",
@@ -196,8 +197,12 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     sys.path.insert(0, "")  # package.module:function is found as `python -m` would find it
     try:
         status = app(arguments or ["--help"], prog_name="convscope", standalone_mode=False)
-    except typer.Exit as done:  # typer turns Ctrl-C into one of these
-        status = _explained(KeyboardInterrupt()) if done.exit_code == INTERRUPTED else done.exit_code
+        if status == INTERRUPTED:  # how typer reports Ctrl-C
+            _said(STOPPED, INTERRUPTED)
+    except typer.Exit as done:
+        status = done.exit_code
+    except SystemExit as closed:  # whoever read the output has gone (`convscope see | head`); nobody is left to tell
+        status = closed.code
     except BaseException as error:  # everything becomes one sentence and a status
         if debug:
             raise
@@ -207,21 +212,28 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
 def _explained(error: BaseException) -> int:
     """Say in one sentence what went wrong; the exit status."""
-    if isinstance(error, typer.Abort | KeyboardInterrupt):
-        return _said("stopped; nothing was left half-written", INTERRUPTED)
-    if hasattr(error, "format_message"):  # what typer says of a wrong call
-        return _said(f"{_sentence(error.format_message())}; see convscope --help", 2)
-    if isinstance(error, ConvscopeError):
-        return _said(str(error), DISK_FULL if _is_disk_full(error) else error.exit_status)
-    if isinstance(error, OSError):
-        return _said(f"cannot go on: {error}", DISK_FULL if _is_disk_full(error) else 1)
-    if isinstance(error, MemoryError):
-        return _said("out of memory; use a smaller picture (--size) or a smaller network", 1)
-    kind = type(error).__name__
-    return _said(
-        f"internal error ({kind}: {_sentence(str(error))}); run again with --debug and report what it prints",
-        1,
-    )
+    text, status = _sentence_for(error)
+    return _said(text, status)
+
+
+def _sentence_for(error: BaseException) -> tuple[str, int]:
+    if _is_disk_full(error):
+        return "the disk is full, so nothing was written; make room, or choose another place", DISK_FULL
+    match error:
+        case typer.Abort() | KeyboardInterrupt():
+            found = STOPPED, INTERRUPTED
+        case ConvscopeError():
+            found = str(error), error.exit_status
+        case OSError():
+            found = f"cannot go on: {error}", 1
+        case MemoryError():
+            found = "out of memory; use a smaller picture (--size) or a smaller network", 1
+        case _ if hasattr(error, "format_message"):  # what typer says of a wrong call
+            found = f"{_one_line(error.format_message())}; see convscope --help", 2
+        case _:
+            what = f"{type(error).__name__}: {_one_line(error)}"
+            found = f"internal error ({what}); run again with --debug and report what it prints", 1
+    return found
 
 
 def _is_disk_full(error: BaseException | None) -> bool:
@@ -232,7 +244,7 @@ def _is_disk_full(error: BaseException | None) -> bool:
     return False
 
 
-def _sentence(text: Any) -> str:
+def _one_line(text: Any) -> str:
     return " ".join(str(text).split()).rstrip(".")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from convscope.errors import CallError
 from convscope.image import open_image
 from convscope.record import record
 from convscope.structure import setting_text
-from convscope.traces import Trace
+from convscope.traces import Step, Trace
 from convscope.tracing import open_network
 
 MOST = 24
@@ -45,14 +45,14 @@ def run(request: Request, nets: Sequence[str], vary: Sequence[str], models: Sequ
             progress.advance()
         progress.stage("drawing")
         save_png(rows(traces, steps=list(request.layers) or None), folder / "compare.png")
-        report = _report(traces, request.layers)
+        report = _report(traces, request.layers, {"compare": "compare.png"})
         write_report(folder, report)
         final = place()
     if request.as_json:
         print_json(report | {"files": {"compare": str(final / "compare.png"), "folder": str(final)}})
         return
     for label, trace in traces:
-        console().print(_table(label, trace))
+        console().print(_table(label, trace, request.layers))
     console().print(str(final / "compare.png"))
 
 
@@ -106,40 +106,29 @@ def split_values(text: str) -> list[str]:
     return [part.strip() for part in parts if part.strip()]
 
 
-def _report(traces: Sequence[tuple[str, Trace]], layers: Sequence[str]) -> dict[str, Any]:
+def _chosen(trace: Trace, layers: Sequence[str]) -> list[Step]:
+    """The steps that match; a variant may lack some of them."""
+    return [step for step in trace.steps[1:] if not layers or any(step in trace.find(pattern) for pattern in layers)]
+
+
+def _report(traces: Sequence[tuple[str, Trace]], layers: Sequence[str], files: Mapping[str, str]) -> dict[str, Any]:
     variants = []
     for label, trace in traces:
-        steps = [
-            step for step in trace.steps[1:] if not layers or any(step in trace.find(pattern) for pattern in layers)
-        ]
-        variants.append({"label": label, **facts.report(trace, steps, {})})
-    for variant in variants:
-        del variant["files"], variant["image"], variant["convscope"]
-    return {
-        "convscope": traces[0][1].about["version"],
-        "image": traces[0][1].about["image"],
-        "variants": variants,
-    }
-
-
-def _table(label: str, trace: Trace) -> Any:
-    columns = (
-        ("step", "left"),
-        ("kind", "left"),
-        ("setting", "left"),
-        ("output", "right"),
-        ("range", "right"),
-        ("zeros", "right"),
-    )
-    rows = (
-        (
-            s.name,
-            s.kind,
-            setting_text(s),
-            facts.shape_text(s.shape),
-            facts.range_text(s),
-            facts.share_text(s.zeros),
+        told = facts.report(trace, _chosen(trace, layers), {})
+        variants.append(
+            {"label": label} | {key: told[key] for key in ("network", "steps", "outputs", "scores", "probabilities")}
         )
-        for s in trace.steps[1:]
+    about = traces[0][1].about
+    return {"convscope": about["version"], "image": about["image"], "variants": variants, "files": dict(files)}
+
+
+def _table(label: str, trace: Trace, layers: Sequence[str]) -> Any:
+    columns = (
+        ("step", "left"), ("kind", "left"), ("setting", "left"), ("output", "right"), ("range", "right"),
+        ("zeros", "right"),
+    )  # fmt: skip
+    rows = (
+        (s.name, s.kind, setting_text(s), facts.shape_text(s.shape), facts.range_text(s), facts.share_text(s.zeros))
+        for s in _chosen(trace, layers)
     )
     return table(label, columns, rows)

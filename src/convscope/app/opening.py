@@ -42,6 +42,8 @@ class Request:
     @property
     def photo(self) -> str:
         """The photo, or the one that stands in for it."""
+        if self.image is not None and not self.image.strip():
+            raise CallError("IMAGE is empty; give a file, or leave it out for the photo that comes along")
         return self.image or DEFAULT_IMAGE
 
     @property

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import tempfile
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,8 @@ from convscope.errors import OutputError
 
 REPORT = "report.json"
 HOME = Path("convscope-out")
+#: Bytes; file systems stop at 255, and a number and an ending are added.
+LONGEST_NAME = 120
 PARTIAL = re.compile(r"\.convscope-(\d+)-\w+\.partial")
 
 
@@ -109,13 +112,13 @@ def _alive(process: int) -> bool:
 
 
 def safe_name(text: str) -> str:
-    """A name for a file: letters, digits, dots, dashes; whatever the layer, class or photo is called.
+    """A name for a file: letters of any script, digits, dots, dashes; whatever the layer, class or photo is called.
 
-    >>> safe_name("../layer1.0/<img>")
-    'layer1.0_img'
+    >>> safe_name("../layer1.0/<img>"), safe_name("猫 1")
+    ('layer1.0_img', '猫_1')
     """
-    kept = re.sub(r"[^\w.-]+", "_", text, flags=re.ASCII).strip("._")
-    return kept[:80] or "unnamed"
+    kept = re.sub(r"[^\w.-]+", "_", unicodedata.normalize("NFC", text)).strip("._")
+    return kept.encode("utf-8", "ignore")[:LONGEST_NAME].decode("utf-8", "ignore") or "unnamed"
 
 
 def write_report(folder: Path, report: Mapping[str, Any]) -> None:

@@ -132,7 +132,16 @@ def _row(step: Step, fact: dict[str, Any]) -> tuple[str, ...]:
 def _total(trace: Trace, steps: Sequence[Step]) -> tuple[str, ...]:
     if len(steps) < len(trace) - 1:
         return ()
-    return (f"{len(steps)} steps", "", "", "", f"{facts.total_params(trace.steps):,}", "", "", "")
+    return (
+        f"{len(steps)} step{'s' * (len(steps) != 1)}",
+        "",
+        "",
+        "",
+        f"{facts.total_params(trace.steps):,}",
+        "",
+        "",
+        "",
+    )
 
 
 def _print_scores(trace: Trace) -> None:

@@ -86,7 +86,7 @@ def _planned(
         Row(p.name, STEP_KIND.get(p.kind, p.kind), p.shape, p.params, p.formula, p.macs, p.receptive_field)
         for p in layers
     ]
-    title = chosen if chosen in shelf() else f"network of {len(rows)} layers"
+    title = chosen if chosen in shelf() else f"network of {len(rows)} layer{'s' * (len(rows) != 1)}"
     return title, size, rows, sum(row.params for row in rows)
 
 

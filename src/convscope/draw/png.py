@@ -53,7 +53,7 @@ def save_png(image: Image.Image, path: str | os.PathLike[str]) -> None:
     except OSError as error:
         raise OutputError(
             f"cannot write the picture {str(target)!r}: {error.strerror or error}; choose another place"
-        ) from None
+        ) from error
 
 
 def encode_png(image: Image.Image) -> bytes:

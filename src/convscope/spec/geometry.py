@@ -140,7 +140,7 @@ class Sight:
         return Sight(first, last).filled()
 
     def filled(self) -> Sight:
-        """Positions that see nothing named as everywhere here: ``first`` the next pixel seen, ``last`` the one before."""
+        """Positions that see nothing, named as always: ``first`` the next pixel seen, ``last`` the one before."""
         following = np.minimum.accumulate(self.first[::-1])[::-1]
         before = np.maximum.accumulate(self.last)
         nothing = self.first > self.last

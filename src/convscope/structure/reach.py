@@ -65,7 +65,7 @@ class Reach:
 
     @property
     def widest(self) -> int:
-        """From the first to the last row seen, for the position that sees most; rows outside the picture not counted."""
+        """From the first to the last row seen, for the position that sees most; rows outside do not count."""
         if self.scattered is not None:
             return self.scattered
         return int(np.where(self.last >= 0, self.last - self.first + 1, 0).max(initial=0))

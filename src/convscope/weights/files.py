@@ -71,6 +71,10 @@ def _read(path: Path, start: bytes, size: int) -> Weights:
         return read_hdf5(path, size)
     if start[8:9] == b"{":
         tensors, metadata, unread = read_tensors(path, size)
+        if "step/0/value" in tensors:
+            raise WeightsError(
+                "this is a trace that convscope saved, not weights; give the weights.safetensors that lies beside it"
+            )
         layers: dict[str, dict[str, np.ndarray]] = {}
         for name, array in tensors.items():
             layer, _, param = name.rpartition(".")

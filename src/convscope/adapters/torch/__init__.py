@@ -10,7 +10,8 @@ import torch
 from jaxtyping import Float32
 
 from convscope.adapters.torch.keep import tensors_in
-from convscope.adapters.torch.live import Ledger, LiveOperation
+from convscope.adapters.torch.ledger import Ledger
+from convscope.adapters.torch.live import LiveOperation
 from convscope.adapters.torch.restore import evaluating, exclusively
 from convscope.adapters.torch.scopes import Call, watching
 from convscope.adapters.torch.tape import Tape
@@ -52,7 +53,7 @@ class TorchNetwork:
         with exclusively(self.model), torch.no_grad():
             modules = list(self.model.named_modules())
             ledger = Ledger([module for _, module in modules], memory)
-            source = self._prepared(value)
+            source = self._prepared(value, modules)
             ledger.add("input", source, [], {}, {}, Call("", None), lead=True, mixes=False)
             run = Run()
             try:
@@ -75,11 +76,15 @@ class TorchNetwork:
         ):
             return self.model(source)
 
-    def _prepared(self, value: Float32[np.ndarray, "c h w"]) -> torch.Tensor:
-        source = torch.from_numpy(value.copy())[None]
-        for parameter in self.model.parameters():
-            if parameter.is_floating_point():
-                return source.to(device=parameter.device, dtype=parameter.dtype)
+    def _prepared(
+        self, value: Float32[np.ndarray, "c h w"], modules: list[tuple[str, torch.nn.Module]]
+    ) -> torch.Tensor:
+        """The input as a batch of one, where and in the precision in which the parameters are."""
+        source = torch.from_numpy(value.copy()[None])
+        for _, module in modules:
+            for parameter in module._parameters.values():
+                if parameter is not None and parameter.is_floating_point():
+                    return source.to(device=parameter.device, dtype=parameter.dtype)
         return source
 
 

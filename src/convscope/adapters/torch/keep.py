@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -19,6 +19,16 @@ INPLACE_ARGUMENT = {
     "leaky_relu": 2, "elu": 2, "celu": 2, "hardtanh": 3, "threshold": 3, "rrelu": 4,
     "dropout": 3, "dropout1d": 3, "dropout2d": 3, "dropout3d": 3, "alpha_dropout": 3, "feature_alpha_dropout": 3,
 }  # fmt: skip
+
+#: In-place methods and operators that work value by value, and what does the same into new memory.
+OUT_OF_PLACE = {
+    f"{name}_": getattr(torch.Tensor, name) for name in ("add", "sub", "mul", "div", "relu", "sigmoid", "tanh", "clamp")
+} | {
+    f"__i{name}__": getattr(torch.Tensor, name) for name in ("add", "sub", "mul")
+} | {"__itruediv__": torch.Tensor.div, "__idiv__": torch.Tensor.div}  # fmt: skip
+
+#: Ways to get at a tensor's memory that leave no trace when it is written.
+EXPOSING = frozenset({"numpy", "__array__", "data_ptr", "untyped_storage", "storage", "__dlpack__"})
 
 #: Names that end like an in-place operation and write no values.
 WRITES_NOTHING = frozenset({"requires_grad_", "detach_", "share_memory_", "rename_", "retain_grad", "pin_memory_"})
@@ -45,6 +55,20 @@ def written(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tupl
     if "out" in kwargs:
         return tuple(tensors_in((kwargs["out"],)))
     return ()
+
+
+def into_new_memory(function: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> torch.Tensor | None:
+    """What an in-place call of an element-wise function would write, in new memory; None if it is no such call."""
+    at = INPLACE_ARGUMENT.get(name)
+    if name in OUT_OF_PLACE:
+        function = OUT_OF_PLACE[name]
+    elif at is None or "out" in kwargs:
+        return None
+    elif "inplace" in kwargs:
+        kwargs = {**kwargs, "inplace": False}
+    else:
+        args = (*args[:at], False, *args[at + 1 :])
+    return cast("torch.Tensor", function(*args, **kwargs))
 
 
 def tensors_in(values: Iterable[Any]) -> Iterator[torch.Tensor]:

@@ -18,6 +18,9 @@ from convscope.adapters.torch import describe as d
 from convscope.adapters.torch import slices
 from convscope.adapters.torch.describe import Call, Settings
 
+#: Arguments through which the picture flows.
+DATA = ("input", "other", "tensors", "dim")
+
 NONE: dict[str, Any] = {"None": None, "True": True, "False": False}
 
 
@@ -31,6 +34,7 @@ class Operation:
         defaults: of those that have one.
         describe: from the bound call to the settings.
         params: names of the tensor arguments that are parameters.
+        data: names of the arguments through which the picture flows.
     """
 
     kind: str
@@ -38,6 +42,7 @@ class Operation:
     defaults: dict[str, Any]
     describe: Callable[[Call], Settings | None]
     params: tuple[str, ...]
+    data: tuple[str, ...]
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """The arguments by name; more positional ones than names are kept as ``rest``."""
@@ -65,7 +70,8 @@ def _operation(
         names.append(name)
         if default:
             defaults[name] = _value(default)
-    return Operation(kind, tuple(names), defaults, describe, tuple(params.split()))
+    data = tuple(name for name in names if name in DATA)
+    return Operation(kind, tuple(names), defaults, describe, tuple(params.split()), data)
 
 
 CONV = "input weight bias=None stride=1 padding=0 dilation=1 groups=1"
@@ -180,9 +186,6 @@ ALIASES = frozenset(
     {"detach", "contiguous", "clone", "alias", "cpu", "cuda", "requires_grad", "positive", "__pos__", "data"}
 )
 CASTS = frozenset({"to", "type", "float", "half", "bfloat16", "double", "type_as"})
-
-#: Arguments through which the picture flows.
-DATA = ("input", "other", "tensors", "dim")
 
 #: Functions that return several slices of their input.
 SPLITS = frozenset({"chunk", "split", "split_with_sizes", "tensor_split", "unbind"})

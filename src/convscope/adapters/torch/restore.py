@@ -38,7 +38,7 @@ def evaluating(modules: Sequence[torch.nn.Module]) -> Iterator[None]:
         for name, buffer in module._buffers.items()
         if buffer is not None
     ]
-    with random_state():
+    with random_state(all_generators=not all(map(_is_torchs_own, modules))):
         for module in training:
             module.training = False
         try:
@@ -54,16 +54,27 @@ def evaluating(modules: Sequence[torch.nn.Module]) -> Iterator[None]:
 
 
 @contextmanager
-def random_state() -> Iterator[None]:
-    """Put PyTorch's, Python's and NumPy's global random state back."""
+def random_state(*, all_generators: bool = True) -> Iterator[None]:
+    """Put PyTorch's global random state back, and with ``all_generators`` Python's and NumPy's too."""
     cpu = torch.get_rng_state()
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]
-    python, array = random.getstate(), np.random.get_state()  # noqa: NPY002 - the user's own state, kept for them
+    others = (random.getstate(), np.random.get_state()) if all_generators else None  # noqa: NPY002 - the user's own
     try:
         yield
     finally:
         torch.set_rng_state(cpu)
         if cuda:
             torch.cuda.set_rng_state_all(cuda)
-        random.setstate(python)
-        np.random.set_state(array)  # noqa: NPY002
+        if others:
+            random.setstate(others[0])
+            np.random.set_state(others[1])  # noqa: NPY002
+
+
+def _is_torchs_own(module: torch.nn.Module) -> bool:
+    """Whether only PyTorch's layers run in it, which draw from PyTorch's generators alone.
+
+    NumPy's state takes as long to save as a small convolution, so it is saved for code we do not know.
+    """
+    return type(module).__module__.startswith("torch.nn.modules.") and not (
+        module._forward_hooks or module._forward_pre_hooks
+    )

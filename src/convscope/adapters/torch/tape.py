@@ -13,8 +13,9 @@ from torch.overrides import TorchFunctionMode
 
 from convscope.adapters.torch import operations, slices
 from convscope.adapters.torch.describe import Call, Settings
-from convscope.adapters.torch.keep import tensors_in, written
-from convscope.adapters.torch.live import Ledger, LiveOperation
+from convscope.adapters.torch.keep import EXPOSING, into_new_memory, tensors_in, written
+from convscope.adapters.torch.ledger import Ledger
+from convscope.adapters.torch.live import LiveOperation
 from convscope.adapters.torch.scopes import Scopes
 
 
@@ -32,69 +33,87 @@ class Tape(TorchFunctionMode):
         """Run ``function``, protecting what it overwrites and noting what it made."""
         kwargs = kwargs or {}
         name = getattr(function, "__name__", type(function).__name__)
-        for tensor in written(name, args, kwargs):
-            self.ledger.protect(tensor)
-        result = function(*args, **kwargs)
+        targets = written(name, args, kwargs)
+        result = self._overwriting(function, name, args, kwargs, targets) if targets else function(*args, **kwargs)
         if isinstance(result, torch.Tensor):
             self._note(function, name, args, kwargs, result)
         elif name == "__setitem__":
             self._note(function, name, args, kwargs, args[0])
         elif isinstance(result, tuple | list) and result and isinstance(result[0], torch.Tensor):
             self._note_several(name, args, kwargs, result)
+        elif name in EXPOSING:
+            self.ledger.expose(args[0])
         return result
+
+    def _overwriting(
+        self, function: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], targets: tuple[torch.Tensor, ...]
+    ) -> Any:
+        """Run a call that writes to recorded values.
+
+        Where nothing else shares the memory, the result goes to new memory and the tensor moves there: the
+        recorded value keeps the old one, and nothing is copied. Everywhere else it is copied first.
+        """
+        target = targets[0]
+        if len(targets) == 1 and self.ledger.can_move(target):
+            result = into_new_memory(function, name, args, kwargs)
+            if result is target:  # dropout that does nothing
+                return result
+            if result is not None and self.ledger.move(target, result):
+                return target
+        for tensor in targets:
+            self.ledger.protect(tensor)
+        return function(*args, **kwargs)
 
     def _note(
         self, function: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], result: torch.Tensor
     ) -> None:
         if name == "__get__":  # x.data, x.T, x.mT: named after the attribute
             name = getattr(function.__self__, "__name__", name)
-        sources = self.ledger.sources((*args, *kwargs.values()) if kwargs else args, self.scopes.top)
+        name = operations.base_name(name)
+        operation = operations.find(function, name)
+        if operation is not None:
+            self._note_described(operation, operation.bind(args, kwargs), result)
+            return
+        sources = self._sources(args, kwargs)
         if not sources:
             self.ledger.constant(result)
-            return
-        name = operations.base_name(name)
-        if name in operations.ALIASES or (name in operations.CASTS and result.dtype == sources[0].tensor.dtype):
+        elif name in operations.ALIASES or (name in operations.CASTS and result.dtype == sources[0].tensor.dtype):
             self.ledger.alias(result, sources[0])
-            return
-        operation = operations.find(function, name)
-        if name in operations.CASTS:
+        elif name in operations.CASTS:
             self._add("identity", result, sources, {"dtype": str(result.dtype).removeprefix("torch.")})
-        elif operation is None:
-            self._add(name.strip("_"), result, sources, {})
         else:
-            self._add_described(operation, operation.bind(args, kwargs), result, sources)
+            self._add(name.strip("_"), result, sources, {})
 
-    def _add_described(
-        self,
-        operation: operations.Operation,
-        bound: dict[str, Any],
-        result: torch.Tensor,
-        sources: list[LiveOperation],
-    ) -> None:
-        call = Call(bound, result, self.ledger.is_batched, operation.kind)
-        call.inputs = [
-            tensor for tensor in tensors_in(bound.get(name) for name in operations.DATA) if self.ledger.knows(tensor)
-        ]
-        call.params = {name: bound[name] for name in operation.params if isinstance(bound.get(name), torch.Tensor)}
-        computed = any(self.ledger.knows(tensor) for tensor in call.params.values())
+    def _note_described(self, operation: operations.Operation, bound: dict[str, Any], result: torch.Tensor) -> None:
+        inputs, sources = self.ledger.operands(bound, operation.data, self.scopes.top)
+        params = {name: bound[name] for name in operation.params if isinstance(bound.get(name), torch.Tensor)}
+        computed = any(self.ledger.knows(tensor) for tensor in params.values())
+        if not sources and not computed:
+            self.ledger.constant(result)
+            return
+        call = Call(bound, result, self.ledger.is_batched, operation.kind, inputs, params)
         settings = None if computed else operation.describe(call)
         if settings is None:  # weights that were computed, or a use without a description: no arithmetic holds
-            self._add(f"{call.kind} (special use)", result, sources, {})
+            every = self._sources(tuple(bound.values()), {})
+            self._add(f"{call.kind} (special use)", result, every, {})
             return
-        sources = self.ledger.sources(call.inputs, self.scopes.top)
         self._add(call.kind, result, sources, settings, call.params, lead=call.lead, mixes=call.mixes)
 
+    def _sources(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[LiveOperation]:
+        return self.ledger.sources((*args, *kwargs.values()) if kwargs else args, self.scopes.top)
+
     def _note_several(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], results: Any) -> None:
-        sources = self.ledger.sources((*args, *kwargs.values()), self.scopes.top)
         outputs = [result for result in results if isinstance(result, torch.Tensor)]
+        operation = operations.TABLE.get(operations.base_name(name))
+        if operation is not None and operation.kind in {"max_pool2d", "adaptive_max_pool2d"}:
+            self._note_described(operation, operation.bind(args, kwargs), outputs[0])
+            return
+        sources = self._sources(args, kwargs)
         if not sources:
             for result in outputs:
                 self.ledger.constant(result)
         elif name in operations.SPLITS:
             self._note_split(name, args, kwargs, outputs, sources)
-        elif operations.base_name(name).startswith(("max_pool2d", "adaptive_max_pool2d")):
-            operation = operations.TABLE[operations.base_name(name)]
-            self._add_described(operation, operation.bind(args, kwargs), outputs[0], sources)
         else:
             for place, result in enumerate(outputs):
                 self._add(name, result, sources, {"output": place})
@@ -103,7 +122,7 @@ class Tape(TorchFunctionMode):
         self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: list[torch.Tensor],
         sources: list[LiveOperation],
     ) -> None:  # fmt: skip
-        source = sources[0].tensor
+        source = next(tensors_in((*args, *kwargs.values())))
         at = 1 if name == "unbind" else 2
         dim = kwargs.get("dim", args[at] if len(args) > at else 0)
         start = 0
