@@ -214,10 +214,9 @@ def test_nan_is_kept_and_said() -> None:
 def test_any_picture_source(tmp_path: Path) -> None:
     path = tmp_path / "фото.png"
     Image.fromarray(photo()).save(path)
-    values = [
-        cs.trace("relu", source).input.value
-        for source in (path, str(path), path.read_bytes(), Image.open(path), photo())
-    ]
+    with Image.open(path) as opened:
+        sources = (path, str(path), path.read_bytes(), opened, photo())
+        values = [cs.trace("relu", source).input.value for source in sources]
     for value in values[1:]:
         np.testing.assert_array_equal(value, values[0])
 

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 import zoo
 from convscope.adapters.torch import TorchNetwork
+from convscope.adapters.torch.leaves import LEAVES
 from convscope.adapters.torch.live import LiveParams
 from convscope.adapters.torch.restore import random_state
 from convscope.errors import MemoryBudgetError, ModelError, RunError, StaleParametersError
@@ -80,6 +81,33 @@ def test_recorded_values_are_those_of_the_moment_also_before_in_place_operations
     assert len(recorded) == len(expected)
     for ours, theirs in zip(recorded, expected, strict=True):
         np.testing.assert_array_equal(ours, theirs[0].numpy())
+
+
+@pytest.mark.parametrize("name", sorted(zoo.ZOO))
+def test_pytorchs_own_layers_are_recorded_as_the_tape_would(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry, model = zoo.ZOO[name], zoo.make(name)
+
+    def told(result: Run) -> list[tuple[object, ...]]:
+        return [
+            (
+                op.name,
+                op.kind,
+                dict(op.settings),
+                [s.name for s in op.sources],
+                sorted(op.raw_params),
+                op.module,
+                op.lead,
+            )
+            for op in result.operations
+        ]
+
+    direct = run(model, entry.input)
+    for layer in list(LEAVES):
+        monkeypatch.delitem(LEAVES, layer)
+    taped = run(model, entry.input)
+    assert told(direct) == told(taped)
+    for ours, theirs in zip(direct.operations, taped.operations, strict=True):
+        np.testing.assert_array_equal(ours.value(), theirs.value())
 
 
 def test_batch_norm_before_an_in_place_relu_keeps_its_negative_values() -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import unicodedata
 
-from PIL import ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont
 
 from convscope.draw.theme import Rgb
 
@@ -64,6 +64,7 @@ def _wide_typefaces() -> tuple[str, ...]:
     return tuple(found)
 
 
+@functools.lru_cache(maxsize=4096)
 def legible(text: str) -> tuple[str, str]:
     r"""The text as it can be drawn, and the name of the typeface ("" for Pillow's own).
 
@@ -74,11 +75,6 @@ def legible(text: str) -> tuple[str, str]:
     """
     text = unicodedata.normalize("NFC", text).translate(LOOKALIKES)
     text = "".join(_escape(c) if unicodedata.category(c)[0] in "CZ" and c != " " else c for c in text)
-    return _legible(text)
-
-
-@functools.lru_cache(maxsize=4096)
-def _legible(text: str) -> tuple[str, str]:
     if all(_has("", letter) for letter in text):
         return text, ""
     for name in _wide_typefaces():
@@ -96,6 +92,14 @@ def _escape(letter: str) -> str:
     return f"\\u{ord(letter):04x}"
 
 
+def pen(image: Image.Image) -> ImageDraw.ImageDraw:
+    """What draws on ``image``, with smooth letters also where it has a palette; see ``palette.py``."""
+    draw = ImageDraw.Draw(image)
+    draw.fontmode = "L"
+    return draw
+
+
+@functools.lru_cache(maxsize=4096)
 def text_width(text: str, size: int) -> int:
     """Pixels that the text takes in a row.
 

@@ -57,7 +57,7 @@ def as_maps(value: Float32[np.ndarray, "..."]) -> Maps:
 def limits(maps: Maps, scale: str, *, signed: bool) -> Limits:
     """The range of each map, or of all of them.
 
-    Maps of a single pixel have no range of their own, so for them ``each`` means ``shared``.
+    Maps of a single pixel have no range of their own, so they share one on every scale.
 
     Raises:
         CallError: no such scale.
@@ -76,7 +76,7 @@ def limits(maps: Maps, scale: str, *, signed: bool) -> Limits:
     finite = bool(np.isfinite(low).all() and np.isfinite(high).all())
     if not finite:
         low, high = _finite_range(flat)
-    if scale == "shared" or (scale == "each" and flat.shape[1] == 1):
+    if scale == "shared" or flat.shape[1] == 1:
         low, high = np.full_like(low, low.min()), np.full_like(high, high.max())
     if signed:
         high = np.maximum(np.abs(low), np.abs(high))

@@ -7,7 +7,7 @@ a photo follows fractions of pixels. Numbers are averaged before they are colour
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float, Float32, Float64, UInt8
+from jaxtyping import Float, Float32, Float64
 
 from convscope.draw.levels import Maps
 
@@ -49,19 +49,22 @@ def cover(
     >>> cover(np.ones((1, 2, 2), np.float32), np.array([-1.0, 1, 2]), np.array([0.0, 2])).tolist()
     [[[0.5], [1.0]]]
     """
-    return _along_last(_along_last(maps, columns).swapaxes(1, 2), rows).swapaxes(1, 2)
+    return _down(_down(maps, rows).swapaxes(1, 2), columns).swapaxes(1, 2)
 
 
-def _along_last(maps: Float[np.ndarray, "c h w"], edges: Float64[np.ndarray, " r"]) -> Float64[np.ndarray, "c h y"]:
-    # the integral from the left border, read off at the edges: one pass however large the rectangles are
-    size = maps.shape[-1]
-    integral = np.zeros((*maps.shape[:-1], size + 1))
-    np.cumsum(maps, axis=-1, dtype=np.float64, out=integral[..., 1:])
-    inside = np.clip(edges, 0, size)
-    whole = np.minimum(inside.astype(np.int64), size - 1)
-    at_edge = integral[..., whole] + (inside - whole) * maps[..., whole]
-    mean: Float64[np.ndarray, "c h y"] = np.diff(at_edge, axis=-1) / np.diff(edges)
-    return mean
+def _down(maps: Float[np.ndarray, "c h w"], edges: Float64[np.ndarray, " r"]) -> Float64[np.ndarray, "c y w"]:
+    """The mean between consecutive ``edges`` along the rows: each new row is a few old ones by their shares."""
+    size = maps.shape[1]
+    begin, end = np.clip(edges[:-1], 0, size), np.clip(edges[1:], 0, size)
+    first, last = np.minimum(begin.astype(np.int64), size - 1), np.ceil(end).astype(np.int64)
+    old = first[:, None] + np.arange(max(1, int((last - first).max())))
+    share = np.maximum(np.minimum(end[:, None], old + 1) - np.maximum(begin[:, None], old), 0)
+    share /= np.diff(edges)[:, None]
+    out = np.zeros((len(maps), len(first), maps.shape[2]))
+    for row, (start, stop) in enumerate(zip(first.tolist(), last.tolist(), strict=True)):
+        if start < stop:
+            np.matmul(share[row, : stop - start], maps[:, start:stop], out=out[:, row])
+    return out
 
 
 def fit(shape: tuple[int, int], height: int, width: int) -> tuple[int, int]:
@@ -72,14 +75,3 @@ def fit(shape: tuple[int, int], height: int, width: int) -> tuple[int, int]:
     """
     factor = min(height / shape[0], width / shape[1])
     return max(1, min(height, round(shape[0] * factor))), max(1, min(width, round(shape[1] * factor)))
-
-
-def shrink_picture(picture: UInt8[np.ndarray, "h w 3"], height: int, width: int) -> UInt8[np.ndarray, "y x 3"]:
-    """A photo at another size, by area.
-
-    >>> shrink_picture(np.full((4, 4, 3), 7, np.uint8), 2, 2)[0, 0].tolist()
-    [7, 7, 7]
-    """
-    planes = np.moveaxis(picture, -1, 0).astype(np.float32)
-    small: UInt8[np.ndarray, "y x 3"] = np.moveaxis(np.rint(resample(planes, height, width)), 0, -1).astype(np.uint8)
-    return small

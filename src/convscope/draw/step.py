@@ -8,10 +8,11 @@ from PIL import Image, ImageDraw
 from convscope.draw.bars import MARGIN as BARS_MARGIN
 from convscope.draw.bars import MOST_BARS
 from convscope.draw.colors import choose, colormap, is_signed
-from convscope.draw.lettering import wrap, write
-from convscope.draw.levels import Limits, as_maps, limits
-from convscope.draw.theme import Theme, theme
-from convscope.draw.tiles import draw_maps, grid, layout
+from convscope.draw.lettering import pen, text_width, wrap, write
+from convscope.draw.levels import Limits, Maps, as_maps, limits
+from convscope.draw.palette import FIRST, LAST, PAGE, blank, indices, palette
+from convscope.draw.theme import DARK, Theme, theme
+from convscope.draw.tiles import Layout, draw_maps, fitted, grid, layout, tile
 from convscope.draw.wording import amount_text, describe, kind_text, number, range_text, share_text
 from convscope.traces import Step
 
@@ -43,7 +44,8 @@ def step_picture(
         dark: for a dark page.
 
     Returns:
-        an ``RGB`` picture.
+        a palette picture (mode ``P``); ``RGB`` for ``byte``, whose 256 greys are all shown, and for vectors of
+        at most 64 values, which are bars.
 
     >>> value = np.ones((3, 5, 5), np.float32)
     >>> step_picture(Step("conv_1", "conv2d", value)).size
@@ -69,8 +71,9 @@ def step_picture(
     lines = wrap(told, room, TEXT) + (wrap(numbers, room, TEXT) if step.value.size else [])
     key = step.value.size > 0 and facts.low == facts.low
     height = 54 + 20 * len(lines) + (20 if facts.warning else 0) + (26 if key else 6)
-    sheet = Image.new("RGB", (width, height + body.height + MARGIN), paper.page)
-    draw = ImageDraw.Draw(sheet)
+    size = (width, height + body.height + MARGIN)
+    sheet = blank(*size, table, dark=dark) if body.mode == "P" else Image.new("RGB", size, paper.page)
+    draw = pen(sheet)
     write(draw, (MARGIN, 16), step.name, TITLE, paper.ink, width=room, strong=True)
     y = 48
     for line in lines:
@@ -92,28 +95,30 @@ def _scale_words(shape: tuple[int, ...], scale: str) -> list[str]:
     return {
         "each": ["every map on its own range"],
         "shared": ["one range for all maps"],
-        "byte": ["every map from its minimum to its maximum as 0 … 255"],
+        "byte": ["every map from its minimum to its maximum as 0 to 255"],
     }[scale]
 
 
 def draw_key(
-    draw: ImageDraw.ImageDraw, at: tuple[int, int], on: Limits, table: str, paper: Theme, *, width: int = 120
-) -> int:
-    """The colours from the lowest to the highest value with the numbers at the ends; returns its width."""
+    draw: ImageDraw.ImageDraw, at: tuple[int, int], on: Limits, table: str, paper: Theme, *, room: int = 240
+) -> None:
+    """The colours from the lowest to the highest value with the numbers at the ends, within ``room`` pixels."""
     x, y = at
     if on.low.size and (on.low == on.low[0]).all() and (on.high == on.high[0]).all():
         low, high = number(float(on.low[0])), number(float(on.high[0]))
     else:
         low, high = ("-max", "+max") if on.signed else ("min", "max")
+    width = min(120, max(16, room - 14 - text_width(low, TEXT - 1) - text_width(high, TEXT - 1)))
     x += write(draw, (x, y), low, TEXT - 1, paper.quiet) + 7
-    colors = colormap(table)[np.linspace(1 if on.scale != "byte" else 0, 255, width).astype(int)]
+    # the colours that a sheet with a palette has
+    known = colormap(table) if on.scale == "byte" else palette(table, dark=paper is DARK)[FIRST : LAST + 1]
+    colors = known[np.linspace(0, len(known) - 1, width).astype(int)]
     for i, color in enumerate(colors.tolist()):
         draw.line((x + i, y + 3, x + i, y + 11), fill=tuple(color))
     draw.rectangle((x - 1, y + 2, x + width, y + 12), outline=paper.line)
     if on.signed:
         draw.line((x + width // 2, y + 12, x + width // 2, y + 15), fill=paper.quiet)
-    after = x + width + 7
-    return after + write(draw, (after, y), high, TEXT - 1, paper.quiet) - at[0]
+    write(draw, (x + width + 7, y), high, TEXT - 1, paper.quiet)
 
 
 def _body(step: Step, *, scale: str, colors: str, max_maps: int | None, dark: bool) -> tuple[Image.Image, int, int]:
@@ -130,10 +135,18 @@ def _body(step: Step, *, scale: str, colors: str, max_maps: int | None, dark: bo
     if numbered:
         plan = layout(maps.shape, max_maps=max_maps, gap=6, label=15, columns=plan.columns)
     on = limits(maps, scale, signed=is_signed(colors)).take(slice(plan.shown))
-    image = draw_maps(maps[: plan.shown], on, plan, colors, dark=dark).convert("RGB")
+    image = _maps(maps[: plan.shown], on, plan, colors, dark=dark)
     if numbered:
-        draw = ImageDraw.Draw(image)
+        draw = pen(image)
         for channel in range(plan.shown):
             left, top = plan.corner(channel)
             write(draw, (left, top + plan.cell[0] + 3), str(channel), 11, theme(dark).quiet)
     return image, plan.total - plan.shown, plan.gap
+
+
+def _maps(maps: Maps, on: Limits, plan: Layout, table: str, *, dark: bool) -> Image.Image:
+    if on.scale == "byte":
+        return draw_maps(maps, on, plan, table, dark=dark).convert("RGB")
+    image = Image.frombytes("P", plan.size, tile(indices(fitted(maps, plan), on), plan, PAGE))
+    image.putpalette(palette(table, dark=dark).tobytes())
+    return image

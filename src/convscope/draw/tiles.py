@@ -17,8 +17,8 @@ from convscope.draw.resample import fit, resample
 from convscope.draw.theme import INFINITE, NOT_A_NUMBER, Rgb, theme
 from convscope.errors import CallError
 
-PIXELS = 2_000_000
-"""Small maps are enlarged until the picture has about this many pixels."""
+PIXELS, STRIP_PIXELS = 2_000_000, 600_000
+"""Small maps, and the squares of a long vector, are enlarged until the picture has about this many pixels."""
 
 MOST_PIXELS = 16_000_000
 """Maps that do not fit into this many pixels at their own size are left out, and counted."""
@@ -118,7 +118,8 @@ def layout(
 def _cell(count: int, height: int, width: int, cell: int | None) -> tuple[int, int]:
     longest = max(height, width)
     if cell is None:
-        cell = int(min(LARGEST_CELL if longest > 1 else LARGEST_SQUARE, math.sqrt(PIXELS / count)))
+        most, pixels = (LARGEST_CELL, PIXELS) if longest > 1 else (LARGEST_SQUARE, STRIP_PIXELS)
+        cell = int(min(most, math.sqrt(pixels / count)))
         cell = max(cell, 1)
         if longest > cell:
             cell = longest if height * width <= MOST_PIXELS else int(longest * math.sqrt(MOST_PIXELS / height / width))
@@ -202,14 +203,11 @@ def _lowest(maps: Maps) -> float:
 
 def draw_maps(maps: Maps, on: Limits, plan: Layout, table: str, *, dark: bool) -> Image.Image:
     """The maps at the places of ``plan``, without any lettering."""
-    height, width = plan.cell
-    enlarged = height % plan.shape[0] == 0 and width % plan.shape[1] == 0
     page = theme(dark).page
     if table == "grey" and on.scale == "byte":
         page = (0, 0, 0) if dark else (255, 255, 255)
-    if not enlarged:
-        maps = resample(maps, height, width)
-    canvas = _tile(levels(maps, on), plan, page[0] if on.scale == "byte" else 0)
+    maps = fitted(maps, plan)
+    canvas = tile(levels(maps, on), plan, page[0] if on.scale == "byte" else 0)
     if on.scale == "byte" and table == "grey" and on.finite:
         return Image.fromarray(canvas)
     if on.finite and on.scale != "byte":
@@ -218,14 +216,29 @@ def draw_maps(maps: Maps, on: Limits, plan: Layout, table: str, *, dark: bool) -
         return _with_palette(canvas, palette)
     image = np.asarray(_with_palette(canvas, colormap(table)).convert("RGB")).copy()
     marks = np.where(np.isnan(maps), 2, np.where(np.isinf(maps), 3, 1)).astype(np.uint8)
-    special = _tile(marks, plan, 0)
+    special = tile(marks, plan, 0)
     for mark, color in ((0, page), (2, NOT_A_NUMBER), (3, INFINITE)):
         image[special == mark] = color
     return Image.fromarray(image)
 
 
-def _tile(cells: UInt8[np.ndarray, "c h w"], plan: Layout, background: int) -> UInt8[np.ndarray, "y x"]:
-    """Lay the cells out, enlarged by a whole factor where they are smaller than their place."""
+def fitted(maps: Maps, plan: Layout) -> Maps:
+    """The maps at the size of their places, but for a whole factor, by which :func:`tile` enlarges them.
+
+    >>> fitted(np.ones((2, 9, 9), np.float32), layout((2, 9, 9), cell=6)).shape
+    (2, 6, 6)
+    """
+    height, width = plan.cell
+    enlarged = height % plan.shape[0] == 0 and width % plan.shape[1] == 0
+    return maps if enlarged else resample(maps, height, width)
+
+
+def tile(cells: UInt8[np.ndarray, "c h w"], plan: Layout, background: int) -> UInt8[np.ndarray, "y x"]:
+    """Lay the cells out, enlarged by a whole factor where they are smaller than their place.
+
+    >>> tile(np.array([[[7]], [[8]]], np.uint8), layout((2, 1, 1), cell=1, gap=1, columns=2), 0).tolist()
+    [[0, 0, 0, 0, 0], [0, 7, 0, 8, 0], [0, 0, 0, 0, 0]]
+    """
     (height, width), gap = plan.cell, plan.gap
     zoom = height // cells.shape[1]
     if zoom > 1:

@@ -141,9 +141,9 @@ def range_text(facts: Facts) -> str:
     """The range in words.
 
     >>> range_text(describe(np.array([-1, 2.5], np.float32)))
-    '-1 … 2.5'
+    '-1 to 2.5'
     """
-    return f"{number(facts.low)} … {number(facts.high)}" if facts.low == facts.low else "no finite value"
+    return f"{number(facts.low)} to {number(facts.high)}" if facts.low == facts.low else "no finite value"
 
 
 def share_text(share: float) -> str:

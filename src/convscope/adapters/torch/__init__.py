@@ -69,10 +69,11 @@ class TorchNetwork:
             return run
 
     def _forward(self, ledger: Ledger, source: torch.Tensor, modules: list[tuple[str, torch.nn.Module]]) -> Any:
+        tape = Tape(ledger)
         with (
             evaluating([module for _, module in modules]),
-            watching(modules, left=ledger.note_unseen) as scopes,
-            Tape(ledger, scopes),
+            watching(modules, left=ledger.note_unseen, direct=tape.direct) as tape.scopes,
+            tape,
         ):
             return self.model(source)
 

@@ -8,7 +8,6 @@ is about to write to its memory, found by the memory it shares (views included),
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
 from typing import Any, cast
 
 import torch
@@ -39,7 +38,6 @@ WRITING_OPERATORS = frozenset(
 ) | {"__setitem__"}
 
 
-@cache
 def write_rule(name: str) -> int | None:
     """How a torch function writes to its first argument: None never, 0 always, else where ``inplace`` stands."""
     if name in WRITING_OPERATORS or (name[-1] == "_" and name[-2:] != "__" and name not in WRITES_NOTHING):
@@ -47,9 +45,8 @@ def write_rule(name: str) -> int | None:
     return INPLACE_ARGUMENT.get(name)
 
 
-def written(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[torch.Tensor, ...]:
-    """The tensors that a call of the torch function ``name`` will overwrite."""
-    rule = write_rule(name)
+def written(rule: int | None, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[torch.Tensor, ...]:
+    """The tensors that a call of a torch function with this rule will overwrite."""
     if rule is not None and (rule == 0 or kwargs.get("inplace", args[rule] if len(args) > rule else False)):
         return tuple(tensors_in(args[:1] or (kwargs.get("input"),)))
     if "out" in kwargs:
@@ -85,7 +82,7 @@ def tensors_in(values: Iterable[Any]) -> Iterator[torch.Tensor]:
 def memory_of(tensor: torch.Tensor) -> int:
     """Address of the memory behind a tensor, the same for all its views; 0 when it has none."""
     try:
-        return tensor.untyped_storage().data_ptr()
+        return tensor.untyped_storage().data_ptr() if tensor.storage_offset() else tensor.data_ptr()
     except (RuntimeError, NotImplementedError):  # sparse and other tensors without one storage
         return 0
 

@@ -84,6 +84,11 @@ def as_float32(tensor: torch.Tensor) -> Float32[np.ndarray, "..."]:
     return tensor.to(device="cpu", dtype=torch.float32).resolve_neg().numpy()
 
 
+def _state(tensor: torch.Tensor) -> tuple[int | None, int]:
+    """Another one after every write to a parameter, and after it was given other memory (``p.data = ...``)."""
+    return version_of(tensor), tensor.data_ptr()
+
+
 def _frozen(tensor: torch.Tensor) -> np.ndarray:
     array = as_float32(tensor).copy()
     array.flags.writeable = False
@@ -98,20 +103,19 @@ class LiveParams(Mapping[str, np.ndarray]):
     """
 
     def __init__(self, tensors: Mapping[str, torch.Tensor]) -> None:
-        self._tensors: dict[str, torch.Tensor] = {}
-        self._versions: dict[str, int | None] = {}
+        self._tensors = tensors
+        self._states: dict[str, tuple[int | None, int]] = {}
         self._read: dict[str, np.ndarray] = {}
         for name, tensor in tensors.items():
-            if isinstance(tensor, torch.nn.Parameter):
-                self._versions[name] = version_of(tensor)
+            if type(tensor) is torch.nn.Parameter or tensor.requires_grad:
+                self._states[name] = _state(tensor)
             else:
                 self._read[name] = _frozen(tensor)
-            self._tensors[name] = tensor.detach()
 
     def __getitem__(self, name: str) -> np.ndarray:
         if name not in self._read:
             tensor = self._tensors[name]
-            if version_of(tensor) != self._versions[name]:
+            if _state(tensor) != self._states[name]:
                 raise StaleParametersError(
                     f"the network's {name!r} was changed after this trace was made; trace again, or save the trace "
                     "before training goes on"

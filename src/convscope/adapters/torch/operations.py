@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -17,6 +17,7 @@ import torch
 from convscope.adapters.torch import describe as d
 from convscope.adapters.torch import slices
 from convscope.adapters.torch.describe import Call, Settings
+from convscope.adapters.torch.keep import write_rule
 
 #: Arguments through which the picture flows.
 DATA = ("input", "other", "tensors", "dim")
@@ -46,7 +47,9 @@ class Operation:
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """The arguments by name; more positional ones than names are kept as ``rest``."""
-        bound = {**self.defaults, **dict(zip(self.names, args, strict=False)), **kwargs}
+        bound = self.defaults.copy()
+        bound.update(zip(self.names, args, strict=False))
+        bound.update(kwargs)
         if len(args) > len(self.names):
             bound["rest"] = args[len(self.names) :]
         return bound
@@ -191,7 +194,6 @@ CASTS = frozenset({"to", "type", "float", "half", "bfloat16", "double", "type_as
 SPLITS = frozenset({"chunk", "split", "split_with_sizes", "tensor_split", "unbind"})
 
 
-@cache
 def base_name(name: str) -> str:
     """``relu_``, ``__iadd__`` and ``concat`` as ``relu``, ``add`` and ``cat``."""
     if name.startswith("__i") and name.endswith("__") and f"__{name[3:]}" in TABLE:
@@ -201,8 +203,29 @@ def base_name(name: str) -> str:
     return SYNONYMS.get(name, name)
 
 
-def find(function: Callable[..., Any], name: str) -> Operation | None:
-    """The table's entry for a function, by its base name."""
-    if name == "batch_norm" and function is torch.batch_norm:
-        return NATIVE_BATCH_NORM
-    return TABLE.get(name)
+@dataclass(frozen=True, slots=True)
+class Function:
+    """What is known of one torch function.
+
+    Attributes:
+        name: as Python calls it; a property's is that of the attribute (``x.T``).
+        base: without what says "in place".
+        writes: see :func:`convscope.adapters.torch.keep.write_rule`.
+        operation: how to read a call, None for functions without a description.
+    """
+
+    name: str
+    base: str
+    writes: int | None
+    operation: Operation | None
+
+
+@lru_cache(maxsize=4096)
+def known(function: Callable[..., Any]) -> Function:
+    """Looked up once: a network calls few functions many times."""
+    name = getattr(function, "__name__", type(function).__name__)
+    if name == "__get__":
+        name = getattr(getattr(function, "__self__", None), "__name__", name)
+    base = base_name(name)
+    operation = NATIVE_BATCH_NORM if function is torch.batch_norm else TABLE.get(base)
+    return Function(name, base, write_rule(name), operation)

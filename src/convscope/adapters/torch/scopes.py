@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 
+from convscope.adapters.torch.leaves import LEAVES, Made
+
 FORWARD = "forward"
 
 
@@ -34,14 +36,15 @@ class Call:
 class Scopes:
     """The stack of running calls; ``top`` is the innermost."""
 
-    def __init__(self, left: Callable[[Call, Any], None]) -> None:
+    def __init__(self, left: Callable[[Call, Any], None], direct: Callable[[Made], Any]) -> None:
         self.top = Call("", None)
         self._left = left
+        self._direct = direct
         self._thread = threading.get_ident()
 
     def wrapped(self, path: str, module: torch.nn.Module) -> Callable[..., Any]:
         """``module.forward``, noted in the stack when it runs in this thread."""
-        forward = module.forward
+        forward, leaf = module.forward, LEAVES.get(type(module))
 
         def call(*args: Any, **kwargs: Any) -> Any:
             if threading.get_ident() != self._thread:
@@ -50,6 +53,11 @@ class Scopes:
             outer.calls += 1
             self.top = inner = Call(path, module, 0, 0, (*args, *kwargs.values()) if kwargs else args)
             try:
+                made = None
+                if leaf is not None and not kwargs and len(args) == 1 and type(args[0]) is torch.Tensor:
+                    made = leaf(module, args[0])
+                if made is not None:
+                    return self._direct(made)
                 output = forward(*args, **kwargs)
                 self._left(inner, output)
             finally:
@@ -61,17 +69,23 @@ class Scopes:
 
 
 @contextmanager
-def watching(modules: Sequence[tuple[str, torch.nn.Module]], *, left: Callable[[Call, Any], None]) -> Iterator[Scopes]:
+def watching(
+    modules: Sequence[tuple[str, torch.nn.Module]],
+    *,
+    left: Callable[[Call, Any], None],
+    direct: Callable[[Made], Any],
+) -> Iterator[Scopes]:
     """Keep :class:`Scopes` up to date while the named modules run in this thread; nothing stays behind.
 
     ``left(call, output)`` is told of every module's output, so that work done out of sight
-    (TorchScript, compiled operations) can be noticed.
+    (TorchScript, compiled operations) can be noticed. ``direct(made)`` runs the one call of a layer of
+    PyTorch's own.
 
     Forward hooks would do the same through PyTorch's public interface, and cost a small network a fifth
     of its forward pass: with any hook, ``nn.Module`` leaves its short path. They would also miss modules
     whose ``forward`` is called directly.
     """
-    scopes = Scopes(left)
+    scopes = Scopes(left, direct)
     own: list[tuple[dict[str, Any], Any]] = []
     try:
         for path, module in modules:

@@ -14,6 +14,7 @@ from torch.overrides import TorchFunctionMode
 from convscope.adapters.torch import operations, slices
 from convscope.adapters.torch.describe import Call, Settings
 from convscope.adapters.torch.keep import EXPOSING, into_new_memory, tensors_in, written
+from convscope.adapters.torch.leaves import Made
 from convscope.adapters.torch.ledger import Ledger
 from convscope.adapters.torch.live import LiveOperation
 from convscope.adapters.torch.scopes import Scopes
@@ -22,26 +23,37 @@ from convscope.adapters.torch.scopes import Scopes
 class Tape(TorchFunctionMode):
     """Records into a :class:`Ledger` while it is active."""
 
-    def __init__(self, ledger: Ledger, scopes: Scopes) -> None:
+    def __init__(self, ledger: Ledger) -> None:
         super().__init__()
         self.ledger = ledger
-        self.scopes = scopes
+        self.scopes: Scopes
 
     def __torch_function__(
         self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
+        """Any torch function that the model calls, with this mode out of the way."""
+        return self._run(function, args, kwargs or {})
+
+    def direct(self, made: Made) -> Any:
+        """A call that a layer of PyTorch's own is about to make."""
+        with torch._C.DisableTorchFunction():
+            return self._run(made[0], made[1], {})
+
+    def _run(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run ``function``, protecting what it overwrites and noting what it made."""
-        kwargs = kwargs or {}
-        name = getattr(function, "__name__", type(function).__name__)
-        targets = written(name, args, kwargs)
-        result = self._overwriting(function, name, args, kwargs, targets) if targets else function(*args, **kwargs)
+        known = operations.known(function)
+        targets = written(known.writes, args, kwargs)
+        if targets:
+            result = self._overwriting(function, known.name, args, kwargs, targets)
+        else:
+            result = function(*args, **kwargs)
         if isinstance(result, torch.Tensor):
-            self._note(function, name, args, kwargs, result)
-        elif name == "__setitem__":
-            self._note(function, name, args, kwargs, args[0])
+            self._note(known, args, kwargs, result)
+        elif known.name == "__setitem__":
+            self._note(known, args, kwargs, args[0])
         elif isinstance(result, tuple | list) and result and isinstance(result[0], torch.Tensor):
-            self._note_several(name, args, kwargs, result)
-        elif name in EXPOSING:
+            self._note_several(known, args, kwargs, result)
+        elif known.name in EXPOSING:
             self.ledger.expose(args[0])
         return result
 
@@ -65,15 +77,12 @@ class Tape(TorchFunctionMode):
         return function(*args, **kwargs)
 
     def _note(
-        self, function: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], result: torch.Tensor
+        self, known: operations.Function, args: tuple[Any, ...], kwargs: dict[str, Any], result: torch.Tensor
     ) -> None:
-        if name == "__get__":  # x.data, x.T, x.mT: named after the attribute
-            name = getattr(function.__self__, "__name__", name)
-        name = operations.base_name(name)
-        operation = operations.find(function, name)
-        if operation is not None:
-            self._note_described(operation, operation.bind(args, kwargs), result)
+        if known.operation is not None:
+            self._note_described(known.operation, known.operation.bind(args, kwargs), result)
             return
+        name = known.base
         sources = self._sources(args, kwargs)
         if not sources:
             self.ledger.constant(result)
@@ -87,7 +96,7 @@ class Tape(TorchFunctionMode):
     def _note_described(self, operation: operations.Operation, bound: dict[str, Any], result: torch.Tensor) -> None:
         inputs, sources = self.ledger.operands(bound, operation.data, self.scopes.top)
         params = {name: bound[name] for name in operation.params if isinstance(bound.get(name), torch.Tensor)}
-        computed = any(self.ledger.knows(tensor) for tensor in params.values())
+        computed = bool(params) and any(self.ledger.knows(tensor) for tensor in params.values())
         if not sources and not computed:
             self.ledger.constant(result)
             return
@@ -102,9 +111,11 @@ class Tape(TorchFunctionMode):
     def _sources(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[LiveOperation]:
         return self.ledger.sources((*args, *kwargs.values()) if kwargs else args, self.scopes.top)
 
-    def _note_several(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], results: Any) -> None:
+    def _note_several(
+        self, known: operations.Function, args: tuple[Any, ...], kwargs: dict[str, Any], results: Any
+    ) -> None:
         outputs = [result for result in results if isinstance(result, torch.Tensor)]
-        operation = operations.TABLE.get(operations.base_name(name))
+        name, operation = known.name, known.operation
         if operation is not None and operation.kind in {"max_pool2d", "adaptive_max_pool2d"}:
             self._note_described(operation, operation.bind(args, kwargs), outputs[0])
             return
