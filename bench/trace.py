@@ -7,8 +7,8 @@ network of the Fashion-MNIST tutorial at 28 px. Rivals are measured where they a
 * hooks: forward hooks that keep references, which reports in-place networks wrong;
 * torchlens: `pip install torchlens`.
 
-Both sides run with the allocator set up as `convscope.trace` sets it up; `--system-allocator` shows both
-without it. Exits 1 when a claim does not hold.
+The image is prepared beforehand for both. Both sides run with the allocator set up as `convscope.trace` sets
+it up; `--system-allocator` shows both without it. Exits 1 when a claim does not hold.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 import zoo
 from convscope.adapters.torch import TorchNetwork
 from convscope.allocator import keep_freed_memory
-from convscope.record import record
+from convscope.record import prepare, record
 
 CASES = {
     "ResNet-18, 224 px": (zoo.resnet18, (3, 224, 224), 25, 1.25),
@@ -70,7 +70,8 @@ def measure(name: str, rounds: int) -> float:
     model = make().eval()
     value = np.random.default_rng(0).random(shape, dtype=np.float32)
     source, network = torch.from_numpy(value)[None], TorchNetwork(model)
-    works = {"plain": lambda: model(source), "convscope": lambda: record(network, value), **rivals(model, source)}
+    prepared = prepare(value, network.preprocessing)
+    works = {"plain": lambda: model(source), "convscope": lambda: record(network, prepared), **rivals(model, source)}
     times: dict[str, list[float]] = {key: [] for key in works}
     with torch.no_grad():
         for number in range(rounds + 3):

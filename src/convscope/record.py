@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,13 +21,30 @@ from convscope.traces import Placement, Step, Trace
 SHOWN = 1024
 
 
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """An image on its way into a network.
+
+    Attributes:
+        value: what the network is given.
+        picture: the photo to show beside it.
+        placement: which part of the photo became the input.
+        origin: name, format, size and notes, for the trace.
+    """
+
+    value: Float32[np.ndarray, "c h w"]
+    picture: UInt8[np.ndarray, "height width 3"]
+    placement: Placement
+    origin: Mapping[str, Any]
+
+
 def record(network: Network, image: Any, *, memory: int = DEFAULT_MEMORY) -> Trace:
     """Run ``network`` once on ``image`` and keep everything that happened.
 
     Args:
         network: what :func:`convscope.adapters.connect` returns.
         image: whatever :func:`convscope.image.open_image` takes; or a tensor or float array
-            ``(C, H, W)`` or ``(1, C, H, W)`` that goes to the network as it is.
+            ``(C, H, W)`` or ``(1, C, H, W)`` that goes to the network as it is; or a :class:`Prepared`.
         memory: how many bytes of values may be kept.
 
     Returns:
@@ -38,56 +56,50 @@ def record(network: Network, image: Any, *, memory: int = DEFAULT_MEMORY) -> Tra
         ForwardError: the network raised; says how far it got and carries the partial trace.
     """
     keep_freed_memory()
-    value, picture, placement, origin = prepare(image, network.preprocessing)
-    run = network.run(value, memory=memory)
+    prepared = image if isinstance(image, Prepared) else prepare(image, network.preprocessing)
+    run = network.run(prepared.value, memory=memory)
     about = {
         "network": network.title,
-        "image": origin,
+        "image": prepared.origin,
         "scale": _scale_text(network.preprocessing),
         "version": __version__,
         **network.about,
     }
-    trace = _trace(run, picture, placement, network.labels, about)
+    trace = _trace(run, prepared, network.labels, about)
     if run.error is not None:
         raise _forward_error(network, run, trace) from run.error
     return trace
 
 
-def prepare(
-    image: Any, preprocessing: Preprocessing
-) -> tuple[Float32[np.ndarray, "c h w"], UInt8[np.ndarray, "height width 3"], Placement, Mapping[str, Any]]:
+def prepare(image: Any, preprocessing: Preprocessing) -> Prepared:
     """What the network is given, the photo to show beside it, where the one lies in the other, and its origin."""
     tensor = ready_input(image)
     if tensor is not None:
         shown = _showable(tensor)
         height, width = shown.shape[:2]
-        origin = {
-            "name": "array",
-            "format": "array",
-            "size": [height, width],
-            "notes": ["given to the network as it is"],
-        }
-        return tensor, shown, Placement(0.0, 0.0, float(height), float(width)), origin
+        notes = ["given to the network as it is"]
+        origin = {"name": "array", "format": "array", "size": [height, width], "notes": notes}
+        return Prepared(tensor, shown, Placement(0.0, 0.0, float(height), float(width)), origin)
     picture = image if isinstance(image, Picture) else open_image(image)
     shown_picture = fit_within(picture, SHOWN)
-    shown_height, shown_width = shown_picture.pixels.shape[:2]
+    shown_height, shown_width = shown_picture.size
     if preprocessing.size is None:
         source = picture if preprocessing.longest is None else fit_within(picture, preprocessing.longest)
         pixels, placement = source.pixels, Placement(0.0, 0.0, float(shown_height), float(shown_width))
-        notes = source.notes
+        notes = [*source.notes]
     else:
         pixels, within = resize(picture, preprocessing.size, fit=preprocessing.fit)
-        by = shown_height / picture.pixels.shape[0], shown_width / picture.pixels.shape[1]
+        by = shown_height / picture.size[0], shown_width / picture.size[1]
         placement = Placement(within.top * by[0], within.left * by[1], within.height * by[0], within.width * by[1])
-        notes = (*picture.notes, _fitted(picture, preprocessing))
+        notes = [*picture.notes, _fitted(picture, preprocessing)]
     value = to_input(pixels, channels=preprocessing.channels, scale=preprocessing.scale)
     origin = {
         "name": picture.name,
         "format": picture.format,
-        "size": list(picture.pixels.shape[:2]),
+        "size": list(picture.size),
         "notes": [note for note in notes if note],
     }
-    return value, shown_picture.pixels, placement, origin
+    return Prepared(value, shown_picture.pixels, placement, origin)
 
 
 def _fitted(picture: Picture, preprocessing: Preprocessing) -> str:
@@ -122,8 +134,7 @@ def _showable(tensor: Float32[np.ndarray, "c h w"]) -> UInt8[np.ndarray, "h w 3"
     if not math.isfinite(high - low):
         channels = np.nan_to_num(channels, nan=0.0, posinf=0.0, neginf=0.0)
         low, high = float(channels.min()), float(channels.max())
-    factor = 255.0 / (high - low) if high > low else 0.0
-    levels = ((channels - low) * factor + 0.5).astype(np.uint8)
+    levels = ((channels - low) * (255.99 / (high - low) if high > low else 0.0)).astype(np.uint8)
     shown = np.empty((*tensor.shape[1:], 3), np.uint8)
     shown[...] = levels.transpose(1, 2, 0)
     return shown
@@ -134,22 +145,16 @@ def _scale_text(preprocessing: Preprocessing) -> str:
     return scale if isinstance(scale, str) else f"mean {list(scale[0])}, std {list(scale[1])}"
 
 
-def _trace(
-    run: Run,
-    picture: UInt8[np.ndarray, "h w 3"],
-    placement: Placement,
-    labels: tuple[str, ...],
-    about: Mapping[str, Any],
-) -> Trace:
+def _trace(run: Run, prepared: Prepared, labels: tuple[str, ...], about: Mapping[str, Any]) -> Trace:
     made: dict[int, Step] = {}
     for live in run.operations:
         made[id(live)] = _step(live, made)
     outputs = tuple(made[id(live)].name for live in run.outputs)
-    return Trace(picture, tuple(made.values()), outputs, placement, labels, (), about)
+    return Trace(prepared.picture, tuple(made.values()), outputs, prepared.placement, labels, (), about)
 
 
 def _step(live: Live, made: Mapping[int, Step]) -> Step:
-    sources = tuple(made[id(source)] for source in live.sources)
+    sources = tuple(map(made.__getitem__, map(id, live.sources)))
     return Step(
         live.name, live.kind, live.value(), sources, live.settings, live.params(), live.module, live.dtype,
         live.batched,

@@ -1,50 +1,28 @@
-"""Sheets: lettering, step pictures, contact sheets, kernels, overlays, comparisons, figures."""
+"""Sheets: lettering, step pictures, contact sheets, kernels, overlays."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from convscope.draw import colormap, contact, describe, figure, grid, kernels, overlay, rows, step_picture
+from convscope.draw import colormap, contact, describe, grid, kernels, overlay, rows, step_picture
 from convscope.draw import sheet as sheets
 from convscope.draw.lettering import legible, shorten, text_width, typeface, wrap, write
 from convscope.draw.levels import limits
 from convscope.draw.theme import DARK, INFINITE, LIGHT, NOT_A_NUMBER
 from convscope.draw.thumbs import column_of_bars, most_varied
-from convscope.draw.variants import align
+from convscope.draw.tiles import layout
 from convscope.draw.wording import kind_text
 from convscope.errors import CallError
-from convscope.traces import Placement, Step, Trace
+from convscope.traces import Placement, Step
+from drawing import has, maps, rgb, trace
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "draw.json"
-
-
-def rgb(image: Image.Image) -> np.ndarray:
-    return np.asarray(image.convert("RGB")).astype(int)
-
-
-def has(image: Image.Image, color) -> bool:
-    return bool((rgb(image) == np.array(color)).all(axis=2).any())
-
-
-def maps(*shape: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).normal(0, 1, shape).astype(np.float32)
-
-
-def trace(*steps: tuple[str, str, np.ndarray], labels: tuple[str, ...] = (), size: tuple[int, int] = (60, 90)) -> Trace:
-    photo = np.full((*size, 3), 128, np.uint8)
-    made = [Step("input", "input", np.abs(maps(3, *size)))]
-    for name, kind, value in steps:
-        made.append(Step(name, kind, value, (made[-1],)))
-    place = Placement(0.0, 0.0, float(size[0]), float(size[1]))
-    return Trace(photo, tuple(made), (made[-1].name,), place, labels, about={"network": "a net", "image": "a.png"})
 
 
 # --- lettering
@@ -113,7 +91,7 @@ def test_a_step_of_any_shape_has_a_heading(shape, dark):
     step = Step("a very long name " * 20, "conv2d", maps(*shape) if shape else np.ones((), np.float32))
     image, bare = step_picture(step, dark=dark), step_picture(step, dark=dark, title=False)
     page = (DARK if dark else LIGHT).page
-    assert image.mode == "RGB"
+    assert image.mode == ("RGB" if step.value.size <= 10 else "P")
     assert image.width >= 420
     assert image.height > bare.height + 60
     assert (rgb(image)[:, -8:] == page).all(), "nothing reaches the margin"
@@ -128,6 +106,34 @@ def test_a_step_with_nan_says_so_in_the_accent():
     assert has(image, LIGHT.accent)
     assert has(image, NOT_A_NUMBER)
     assert has(image, INFINITE)
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_step_is_drawn_in_the_colours_of_the_grid(dark):
+    x = maps(3, 40, 40)
+    x[:, 0, :3] = 0, -9, 9
+    drawn = rgb(step_picture(Step("a", "conv2d", x), title=False, dark=dark))
+    exact = rgb(grid(x, dark=dark))
+    plan, own = layout(x.shape), layout(x.shape, gap=6, label=15)
+    for channel in range(3):
+        (left, top), (x0, y0) = plan.corner(channel), own.corner(channel)
+        height, width = plan.cell
+        want, got = exact[top : top + height, left : left + width], drawn[y0 : y0 + height, x0 : x0 + width]
+        assert np.abs(want - got).max() <= 4
+        assert np.array_equal(want[:, : width // 40 * 3][0], got[:, : width // 40 * 3][0]), "zero and the ends exactly"
+
+
+def test_every_level_counts_where_a_step_is_drawn_as_bytes():
+    x = np.arange(256, dtype=np.float32).reshape(1, 16, 16)
+    pixels = rgb(step_picture(Step("a", "conv2d", x), scale="byte", title=False))
+    assert np.array_equal(np.unique(pixels[2:-2, 2:-2]), np.arange(256))
+
+
+def test_lettering_on_a_palette_has_the_colours_of_the_page():
+    for dark, paper in ((False, LIGHT), (True, DARK)):
+        image = step_picture(Step("IIIII", "relu", np.abs(maps(3, 40, 40))), dark=dark)
+        for color in (paper.page, paper.ink, paper.line):
+            assert has(image.crop((0, 0, 420, 130)), color)
 
 
 def test_bars_of_a_shared_range_compare_in_length():
@@ -159,10 +165,10 @@ def test_a_contact_sheet_shows_photo_steps_and_scores():
 def test_contact_sheets_of_deep_networks_are_bounded_and_count_what_they_leave_out(monkeypatch):
     deep = trace(*[(f"s{i}", "relu", np.abs(maps(2, 4, 4))) for i in range(80)])
     plan = sheets._plan(deep, deep.steps, 50)
-    assert (plan.left_out, plan.maps, plan.cell[1]) == (0, 3, 84)
+    assert (plan.left_out, plan.maps, plan.cell[1]) == (0, 3, 88)
     monkeypatch.setattr(sheets, "MOST_PIXELS", 1_000_000)
     plan = sheets._plan(deep, deep.steps, 50)
-    assert (plan.left_out, plan.maps, plan.cell[1]) == (81 - len(plan.steps), 1, 64)
+    assert (plan.left_out, plan.maps, plan.cell[1]) == (81 - len(plan.steps), 1, 72)
     assert plan.left_out > 0
     sheet = contact(deep, max_maps=50)
     assert sheet.width <= 1640
@@ -176,6 +182,16 @@ def test_contact_draws_the_named_steps_only():
     with pytest.raises(CallError, match=r"^max_maps must be 1 or more; got 0$"):
         contact(net, max_maps=0)
     assert contact(net, steps=["conv*"]).size <= contact(net).size
+
+
+def test_what_is_said_stays_under_its_own_map():
+    long = "features.denseblock3.denselayer24.conv2"
+    net = trace((long, "conv2d", 1e-9 * maps(3, 9, 9)), (f"{long}b", "conv2d", 1e-9 * maps(3, 9, 9)))
+    plan = sheets._plan(net, net.steps, 6)
+    picture, width = rgb(contact(net)), plan.cell[1]
+    for column in range(1, 3):  # a white lane before each column, from its name to its range
+        edge = sheets.MARGIN + column * (width + sheets.GAP)
+        assert (picture[-plan.band :, edge - 7 : edge] == LIGHT.page).all()
 
 
 @pytest.mark.parametrize(
@@ -295,94 +311,6 @@ def test_overlay_shows_nan_and_refuses_nonsense():
         overlay(photo, maps(2, 2), Placement(0.0, 0.0, 0.0, 5.0))
 
 
-# --- comparing
-
-
-def test_steps_align_by_name_then_by_order():
-    def net(*names: str) -> list[Step]:
-        return [Step(name, "relu", maps(1)) for name in names]
-
-    columns = align(
-        [
-            net("in", "conv", "relu_1", "pool", "fc"),
-            net("in", "conv", "tanh_1", "fc"),
-            net("in", "conv", "elu_1", "pool", "new", "fc"),
-        ]
-    )
-    assert [c.names for c in columns] == [["in"], ["conv"], ["relu_1", "tanh_1", "elu_1"], ["pool"], ["new"], ["fc"]]
-    assert sorted(columns[3].steps) == [0, 2], "the second has no pool"
-    assert sorted(columns[4].steps) == [2]
-
-
-def test_variants_share_a_scale_and_missing_cells_stay_empty():
-    one = trace(
-        ("conv", "conv2d", np.full((1, 8, 8), 4, np.float32) * np.eye(8, dtype=np.float32)),
-        ("extra", "relu", np.abs(maps(1, 8, 8))),
-    )
-    two = trace(("conv", "conv2d", np.full((1, 8, 8), 2, np.float32) * np.eye(8, dtype=np.float32)))
-    table = colormap("viridis")
-    shared = rgb(rows([("one", one), ("two", two)], steps=["conv"]))
-    cells = shared[30 + 66 :, 180 : 180 + 148]
-    assert (cells[:148] == table[255]).all(axis=2).any()
-    assert not (cells[192 : 192 + 140] == table[255]).all(axis=2).any()
-    assert (cells[192 : 192 + 140] == table[128]).all(axis=2).any()
-    own = rgb(rows([("one", one), ("two", two)], steps=["conv"], scale="each"))[96:, 180:328]
-    assert (own[192 : 192 + 140] == table[255]).all(axis=2).any()
-    empty = rgb(rows([("one", one), ("two", two)], steps=["extra"]))[96 + 192 : 96 + 192 + 148, 180:328]
-    assert (empty == LIGHT.page).all()
-
-
-def test_comparing_needs_variants_and_known_steps():
-    with pytest.raises(CallError, match=r"^there are no variants to compare; give at least one"):
-        rows([])
-    net = trace(("conv", "conv2d", maps(1, 3, 3)))
-    with pytest.raises(CallError, match=r"^no variant has a step 'pool'; the first has input, conv$"):
-        rows([("a", net)], steps=["pool"])
-
-
-# --- matplotlib
-
-
-def test_a_figure_touches_no_global_state(tmp_path):
-    code = """
-import sys, numpy as np, matplotlib
-def settings():  # rcParams['backend'] would choose one, and import pyplot for it
-    return {key: repr(dict.__getitem__(matplotlib.rcParams, key)) for key in matplotlib.rcParams}
-before = settings()
-from convscope.draw import figure
-from convscope.traces import Placement, Step, Trace
-x = Step("input", "input", np.arange(48, dtype=np.float32).reshape(3, 4, 4))
-y = Step("$vec_tor", "linear", np.arange(5, dtype=np.float32), (x,))
-t = Trace(np.zeros((4, 4, 3), np.uint8), (x, y), ("$vec_tor",), Placement(0.0, 0.0, 4.0, 4.0))
-for name in ("input", "$vec_tor"):
-    for scale in ("each", "shared", "byte"):
-        figure(t, name, scale=scale).savefig(sys.argv[1])
-print("matplotlib.pyplot" in sys.modules, settings() == before)
-"""
-    command = [sys.executable, "-W", "error", "-c", code, str(tmp_path / "figure.svg")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.stdout.split() == ["False", "True"], done.stderr
-
-
-def test_the_bar_of_a_figure_carries_the_values():
-    net = trace(("conv", "conv2d", np.linspace(-3, 2, 18, dtype=np.float32).reshape(2, 3, 3)))
-    picture, bar = figure(net, "conv").axes
-    assert bar.get_ylim() == pytest.approx((-3, 3))
-    assert [text.get_text() for text in figure(net, "conv", scale="each").axes[1].get_yticklabels()] == [
-        "-max",
-        "0",
-        "max",
-    ]
-    pixels = picture.get_images()[0].get_array()
-    assert np.array_equal(pixels, rgb(grid(net["conv"].value, scale="shared")))
-
-
-def test_without_matplotlib_the_sentence_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(CallError, match=r'not installed; run: pip install "convscope\[figure\]"$'):
-        figure(trace(("c", "relu", maps(1, 2, 2))), "c")
-
-
 # --- golden pictures: what a change of look must be a decision about
 
 
@@ -404,12 +332,3 @@ def test_pictures_are_the_golden_ones(name):
     golden = json.loads(GOLDEN.read_text())[name]
     assert list(image.size) == golden["size"]
     assert hashlib.sha256(rgb(image).astype(np.uint8).tobytes()).hexdigest() == golden["sha256"]
-
-
-def test_the_shared_range_starts_at_the_lowest_of_all_variants():
-    ramp = np.linspace(0, 1, 64, dtype=np.float32).reshape(1, 8, 8)
-    low, high = trace(("conv", "conv2d", 1 + ramp)), trace(("conv", "conv2d", 3 + ramp))
-    picture = rgb(rows([("low", low), ("high", high)], steps=["conv"]))[96:, 180:328]
-    lowest = colormap("viridis")[1]
-    assert (picture[:148] == lowest).all(axis=2).any()
-    assert not (picture[192 : 192 + 148] == lowest).all(axis=2).any(), "3 is not the lowest value of 1 … 4"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+import zlib
 
 import numpy as np
 import pytest
@@ -182,6 +183,14 @@ def test_png_holds_exactly_the_pixels(mode, tmp_path):
         back.load()
         assert back.mode == mode
         assert np.array_equal(rgb(back), rgb(image))
+
+
+@pytest.mark.parametrize("shape", [(16, 112, 112), (128, 7, 7)])
+def test_files_are_no_larger_than_those_of_zlibs_fastest_level(shape):
+    image = grid(maps(*shape))
+    rows = np.asarray(image)
+    usual = zlib.compress(np.pad(rows, ((0, 0), (1, 0))).tobytes(), 1)
+    assert len(encode_png(image)) < 1.1 * len(usual)
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "1", "LA", "I;16"])

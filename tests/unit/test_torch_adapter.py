@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import hashlib
 import random
 import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,7 +18,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import zoo
-from convscope.adapters.torch import TorchNetwork
+from convscope.adapters.torch import TorchNetwork, all_modules
 from convscope.adapters.torch.leaves import LEAVES
 from convscope.adapters.torch.live import LiveParams
 from convscope.adapters.torch.restore import random_state
@@ -312,6 +314,26 @@ def test_two_threads_on_one_model_do_not_mix() -> None:
     for thread in threads:
         thread.join()
     assert results == [alone] * 40
+
+
+@pytest.mark.parametrize("name", sorted(zoo.ZOO))
+def test_modules_are_found_in_pytorchs_order(name: str) -> None:
+    model = zoo.make(name)
+    model.twice = model  # a module in itself, and one under two names
+    assert all_modules(model) == list(model.named_modules())
+
+
+@pytest.mark.parametrize("name", ["resnet", "shared and in-place", "fashion cnn"])
+def test_recorded_memory_is_free_at_once_when_nobody_holds_it(name: str) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        result = run(zoo.make(name), zoo.ZOO[name].input)
+        held = [weakref.ref(op.tensor) for op in result.operations]
+        del result
+        assert [ref() for ref in held if ref() is not None] == []
+    finally:
+        gc.enable()
 
 
 def test_a_gradient_can_still_flow_afterwards() -> None:

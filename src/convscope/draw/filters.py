@@ -191,11 +191,10 @@ def _print_numbers(
     draw: ImageDraw.ImageDraw, at: tuple[int, int], kernel: Float32[np.ndarray, "h w"], image: Image.Image
 ) -> None:
     height, width = image.height // kernel.shape[0], image.width // kernel.shape[1]
-    pixels = np.asarray(image)
+    bright = lightness(np.asarray(image)[height // 2 :: height, width // 2 :: width]) > 0.62
     for y, row in enumerate(kernel.tolist()):
         for x, value in enumerate(row):
-            behind = float(lightness(pixels[y * height + height // 2, x * width + width // 2]))
-            ink = (20, 22, 26) if behind > 0.62 else (255, 255, 255)
+            ink = (20, 22, 26) if bright[y, x] else (255, 255, 255)
             middle = (at[0] + x * width + width // 2, at[1] + y * height + height // 2)
             write(draw, middle, _short(value), 11, ink, anchor="mm", width=width)
 

@@ -8,6 +8,7 @@ written as ``\\u5377``, so that two names that differ also look different.
 from __future__ import annotations
 
 import functools
+import re
 import unicodedata
 
 from PIL import Image, ImageDraw, ImageFont
@@ -133,6 +134,24 @@ def shorten(text: str, width: int, size: int, *, tail: float = 0.4) -> str:
 def _keep(text: str, letters: int, tail: float) -> str:
     after = int(letters * tail)
     return f"{text[: letters - after].rstrip()}…{text[len(text) - after :]}"
+
+
+def broken(text: str, width: int, size: int, *, lines: int, tail: float = 0.4) -> list[str]:
+    """A text in at most so many lines, broken where names and lists may be; what is too wide is shortened.
+
+    >>> broken("layer1.0.downsample.0", 96, 13, lines=2)
+    ['layer1.0.', 'downsample.0']
+    >>> broken("conv2d 3x3, stride 2", 90, 12, lines=2)
+    ['conv2d 3x3,', 'stride 2']
+    """
+    found = [""]
+    for part in re.split(r"(?<=[._:-])|(?<=[,/] )", text):
+        fits = text_width((found[-1] + part).rstrip(), size) <= width
+        if fits or not found[-1] or len(found) == lines:
+            found[-1] += part
+        else:
+            found.append(part)
+    return [shorten(line.strip(), width, size, tail=tail) for line in found]
 
 
 def wrap(parts: list[str], width: int, size: int, *, joint: str = "  ·  ") -> list[str]:

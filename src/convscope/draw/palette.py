@@ -27,7 +27,7 @@ def palette(table: str, *, dark: bool) -> UInt8[np.ndarray, "256 3"]:
     """The colours of a sheet whose maps are drawn in ``table``; read-only.
 
     >>> palette("viridis", dark=False)[[PAGE, FIRST, LAST]].tolist()
-    [[252, 252, 251], [68, 1, 84], [253, 231, 37]]
+    [[252, 252, 251], [68, 2, 86], [253, 231, 37]]
     """
     paper = theme(dark)
     known = {ACCENT: paper.accent, PAGE: paper.page, QUIET: paper.quiet, INK: paper.ink}

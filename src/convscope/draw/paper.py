@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from convscope.draw.colors import choose, colormap, is_signed
-from convscope.draw.levels import as_maps, levels, limits
+from convscope.draw.levels import Limits, as_maps, levels, limits
 from convscope.draw.tiles import draw_maps, layout
 from convscope.draw.wording import amount_text, describe, kind_text
 from convscope.errors import CallError
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 BARS = 128
 POINTS = 8
+LINE, LETTER, KEY = 0.18, 0.07, 0.62
+"""Inches: height of a line of text, width of a letter on average, width of the colour bar and its numbers."""
 
 
 def figure(
@@ -64,6 +67,9 @@ def figure(
         raise CallError(f"step {name!r} is empty, {step.shape}, so there is nothing to draw")
     table = choose(colors, low=describe(step.value).low, scale=scale, dark=False)
     on = limits(maps, scale, signed=is_signed(table))
+    # parse_math=False: names are text, a $ in one is a dollar sign
+    words = textwrap.wrap(f"{step.name}: {kind_text(step)}, {amount_text(step.shape)}", int(width / LETTER))
+    heading = "\n".join(words) if title else ""
     strip = maps.shape[1:] == (1, 1)
     if strip and len(maps) <= BARS:
         drawn = Figure(figsize=(width, width * 0.35), layout="constrained")
@@ -73,36 +79,41 @@ def figure(
         axes.axhline(0, color="0.3", linewidth=0.6)
         axes.tick_params(labelsize=POINTS)
         axes.spines[["top", "right"]].set_visible(False)
-    else:
-        plan = layout(maps.shape, columns=columns, max_maps=max_maps if not strip else None)
-        across, down = plan.size
-        drawn = Figure(figsize=(width, width * down / across + 0.7), layout="constrained")
-        axes = drawn.add_subplot()
-        shown = on.take(slice(plan.shown))
-        image = draw_maps(maps[: plan.shown], shown, plan, table, dark=False).convert("RGB")
-        axes.imshow(np.asarray(image), interpolation="nearest", extent=(0, across, down, 0))
-        axes.set_axis_off()
-        _color_bar(drawn, axes, table, on)
-        left_out = plan.total - plan.shown
-        if left_out:
-            axes.text(0, down + 4, f"+{left_out:,} more", fontsize=POINTS, va="top", color="0.35")
-    if title:
-        # parse_math=False: names are text, a $ in one is a dollar sign
-        text = f"{step.name}: {kind_text(step)}, {amount_text(step.shape)}"
-        axes.set_title(text, fontsize=POINTS + 1, loc="left", wrap=True, parse_math=False)
+        axes.set_title(heading, fontsize=POINTS + 1, loc="left", parse_math=False)
+        return drawn
+    plan = layout(maps.shape, columns=columns, max_maps=None if strip else max_maps, gap=0 if strip else None)
+    shown = on.take(slice(plan.shown))
+    image = draw_maps(maps[: plan.shown], shown, plan, table, dark=False).convert("RGB")
+    left_out = plan.total - plan.shown
+    # in inches: everything has its place, so that the figure ends where the maps do
+    across = max(0.5, width - KEY)
+    down = across * image.height / image.width
+    above, below = 0.05 + LINE * len(words) * title, LINE * (left_out > 0)
+    drawn = Figure(figsize=(width, above + down + below))
+    total = above + down + below
+    axes = drawn.add_axes((0, below / total, across / width, down / total))
+    axes.imshow(np.asarray(image), interpolation="nearest", aspect="auto")
+    axes.set_axis_off()
+    long = min(down, max(0.9, 0.7 * down))
+    beside = ((across + 0.08) / width, (below + (down - long) / 2) / total, 0.09 / width, long / total)
+    _color_bar(drawn, drawn.add_axes(beside), table, shown, ticks=min(6, max(2, int(long / 0.3))))
+    drawn.text(0.02 / width, 1 - 0.03 / total, heading, fontsize=POINTS + 1, va="top", parse_math=False)
+    if left_out:
+        drawn.text(0.02 / width, 0.03 / total, f"+{left_out:,} more", fontsize=POINTS, color="0.35")
     return drawn
 
 
-def _color_bar(drawn: Figure, axes: Any, table: str, on: Any) -> None:
+def _color_bar(drawn: Figure, axes: Any, table: str, on: Limits, *, ticks: int) -> None:
     """The colours with their values; with words where every map has its own."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import ListedColormap, Normalize
+    from matplotlib.ticker import MaxNLocator
 
     same = bool((on.low == on.low[0]).all() and (on.high == on.high[0]).all() and on.low[0] < on.high[0])
     ends = (float(on.low[0]), float(on.high[0])) if same else (0.0, 1.0)
     first = 0 if on.scale == "byte" else 1
     listed = ListedColormap(colormap(table)[first:] / 255)
-    bar = drawn.colorbar(ScalarMappable(Normalize(*ends), listed), ax=axes, shrink=0.7, aspect=24, pad=0.02)
+    bar = drawn.colorbar(ScalarMappable(Normalize(*ends), listed), cax=axes, ticks=MaxNLocator(ticks))
     bar.ax.tick_params(labelsize=POINTS, width=0.5)
     bar.outline.set_linewidth(0.4)
     if not same:

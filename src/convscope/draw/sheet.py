@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from convscope.draw.colors import choose, is_signed
-from convscope.draw.lettering import shorten, text_width, wrap, write
+from convscope.draw.lettering import broken, shorten, text_width, wrap, write
 from convscope.draw.levels import as_maps, limits
-from convscope.draw.resample import fit, shrink_picture
+from convscope.draw.resample import fit
 from convscope.draw.theme import Theme, theme
 from convscope.draw.thumbs import block_of_squares, column_of_bars, most_varied, score_text, thumbnails
 from convscope.draw.wording import describe, kind_text, range_text, size_text
@@ -22,24 +22,27 @@ WIDEST = 1640
 MARGIN = 36
 GAP = 18
 MOST_PIXELS = 20_000_000
-HEAD, FOOT, INDEX = 44, 40, 15
-"""Pixels for a column's name and kind, for its shape and range, and for the channel number under a map."""
+FOOT, INDEX = 44, 20
+"""Pixels for a column's shape and range, and for the channel number under a map."""
+NAME, KIND = 18, 14
+"""Pixels from line to line of a column's name and of its kind, which take two lines and three at most."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Where the steps go: columns in bands, each of ``maps`` thumbnails of ``cell`` (height, width)."""
+    """Where the steps go: columns in bands, each a ``head`` over ``maps`` thumbnails of ``cell`` (height, width)."""
 
     steps: tuple[Step, ...]
     left_out: int
     maps: int
     cell: tuple[int, int]
     columns: int
+    head: int
 
     @property
     def band(self) -> int:
         """Height of a band of columns with the space under it."""
-        return HEAD + self.maps * (self.cell[0] + INDEX) + FOOT + 24
+        return self.head + self.maps * (self.cell[0] + INDEX) + FOOT + 24
 
     @property
     def bands(self) -> int:
@@ -105,27 +108,37 @@ def _plan(trace: Trace, steps: tuple[Step, ...], max_maps: int) -> Plan:
     deepest = max((shape[0] for shape in shapes if shape[1] * shape[2] > 1), default=1)
     shape = trace.input.shape[-2:] if trace.input.has_maps and trace.input.value.size else (1, 1)
     proportion = min(1.5, max(0.5, shape[0] / shape[1]))
-    sides = [112, 84, 64] if len(steps) <= 24 else [84, 64]
+    sides = [112, 88, 72] if len(steps) <= 24 else [88, 72]
     for side in sides:
         for maps in range(min(max_maps, max(deepest, 3)), 0, -1):
             plan = _columns(steps, maps, (round(side * proportion), side))
             if plan.bands * plan.band * WIDEST <= MOST_PIXELS:
                 return plan
     fits = max(1, MOST_PIXELS // (WIDEST * plan.band)) * plan.columns
-    return Plan(steps[:fits], len(steps) - fits, plan.maps, plan.cell, plan.columns)
+    return replace(plan, steps=steps[:fits], left_out=len(steps) - fits)
 
 
 def _columns(steps: tuple[Step, ...], maps: int, cell: tuple[int, int]) -> Plan:
     most = (WIDEST - 2 * MARGIN + GAP) // (cell[1] + GAP)
     bands = -(-len(steps) // most)
-    return Plan(steps, 0, maps, cell, max(1, -(-len(steps) // max(1, bands))))
+    titles = [_title(step, cell[1]) for step in steps]
+    head = max(NAME * len(name) + KIND * len(kind) for name, kind in titles) + 12
+    return Plan(steps, 0, maps, cell, max(1, -(-len(steps) // max(1, bands))), head)
+
+
+def _title(step: Step, width: int) -> tuple[list[str], list[str]]:
+    """The lines for a step's name and for its kind."""
+    room = width + GAP - 9
+    return broken(step.name, room, 13, lines=2), broken(kind_text(step), room, 12, lines=3, tail=0.0)
 
 
 def _heading(trace: Trace, plan: Plan, width: int, paper: Theme, *, dark: bool) -> Image.Image:
     """The photo, what ran on it, and the largest scores."""
     height, across = fit(trace.picture.shape[:2], 200, 300)
     head = Image.new("RGB", (width, max(200, height)), paper.page)
-    head.paste(Image.fromarray(shrink_picture(trace.picture, height, across)), (0, 0))
+    smooth = trace.picture.shape[0] > height  # a tiny photo is enlarged in squares, as its maps are
+    filter_ = Image.Resampling.LANCZOS if smooth else Image.Resampling.NEAREST
+    head.paste(Image.fromarray(trace.picture).resize((across, height), filter_), (0, 0))
     draw = ImageDraw.Draw(head)
     left = across + 28
     room = width - left
@@ -138,9 +151,9 @@ def _heading(trace: Trace, plan: Plan, width: int, paper: Theme, *, dark: bool) 
     if plan.left_out:
         told.append(f"the first {len(plan.steps)} of them, +{plan.left_out} more")
     signed = "blue below zero, nearly black at zero, red above" if dark else "blue below zero, white at zero, red above"
-    notes = ["every map on its own range", signed, "number: channel"]
+    notes = ["every map on its own range", signed, "the number under a map is its channel"]
     y = 36
-    for line in [*wrap(told, room, 14), *wrap(notes, room, 12)]:
+    for line in [*wrap(told, room, 13), *wrap(notes, room, 13)]:
         write(draw, (left, y), line, 13, paper.quiet, width=room)
         y += 19
     _scores(draw, trace, (left, y + 12), room=room, bottom=head.height, paper=paper)
@@ -181,15 +194,21 @@ def _column(
     x, y = at
     paper = theme(dark)
     width = plan.cell[1]
-    write(draw, (x, y), step.name, 13, paper.ink, width=width + GAP - 6, strong=True)
-    write(draw, (x, y + 18), kind_text(step), 11, paper.quiet, width=width + GAP - 6, tail=0.0)
+    name, kind = _title(step, width)
+    for i, line in enumerate(name):
+        write(draw, (x, y + NAME * i), line, 13, paper.ink, strong=True)
+    for i, line in enumerate(kind):
+        write(draw, (x, y + NAME * len(name) + KIND * i), line, 12, paper.quiet)
     facts = describe(step.value)
-    bottom = _maps(sheet, draw, (x, y + HEAD), step, plan, dark=dark)
-    write(draw, (x, bottom + 2), size_text(step.shape), 12, paper.ink, width=width + GAP - 6)
-    said = facts.warning or range_text(facts)
+    room = width + GAP - 9
+    bottom = _maps(sheet, draw, (x, y + plan.head), step, plan, dark=dark)
+    write(draw, (x, bottom + 3), size_text(step.shape), 12, paper.ink, width=room)
+    said = facts.warning or min(
+        (range_text(facts), range_text(facts, digits=2)), key=lambda t: text_width(t, 12) > room
+    )
     color = paper.accent if facts.warning else paper.quiet
     if step.value.size:
-        write(draw, (x, bottom + 19), said, 11, color, width=width + GAP - 6)
+        write(draw, (x, bottom + 20), said, 12, color, width=room)
 
 
 def _maps(
@@ -210,11 +229,11 @@ def _maps(
         if len(maps) <= min(24, size[0] // 8):
             image, left_out = column_of_bars(maps.ravel(), on, table, size, dark=dark), 0
         else:
-            image, left_out = block_of_squares(maps.ravel(), on, table, size)
+            image, left_out = block_of_squares(maps.ravel(), on, table, size, dark=dark)
         sheet.paste(image, at)
         if left_out:
             write(draw, (x, y + image.height + 3), f"+{left_out:,} more", 11, quiet)
-        return y + image.height + INDEX
+        return y + image.height + (INDEX if left_out else 8)
     chosen = most_varied(maps, plan.maps)
     shown = maps[chosen]
     on = limits(shown, "each", signed=is_signed(table))
@@ -224,6 +243,6 @@ def _maps(
         more = len(maps) - len(chosen)
         last = more and channel == chosen[-1]
         label = shorten(f"{channel}   +{more:,} more" if last else str(channel), width, 11)
-        write(draw, (x, y + 2), label, 11, quiet)
+        write(draw, (x, y + 1), label, 11, quiet)
         y += INDEX
     return y

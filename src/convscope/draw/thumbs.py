@@ -79,9 +79,18 @@ def column_of_bars(
 
 
 def block_of_squares(
-    values: Float32[np.ndarray, " n"], on: Limits, table: str, size: tuple[int, int]
+    values: Float32[np.ndarray, " n"], on: Limits, table: str, size: tuple[int, int], *, dark: bool
 ) -> tuple[Image.Image, int]:
-    """A long vector, read row by row, in ``size`` (height, width); and how many values did not fit."""
+    """A long vector, read row by row, in ``size`` (height, width); and how many values did not fit.
+
+    Where the last row is not full the page shows.
+
+    >>> from convscope.draw.levels import limits
+    >>> x = np.ones((5, 1, 1), np.float32)
+    >>> image, left_out = block_of_squares(x[:, 0, 0], limits(x, "each", signed=False), "grey", (3, 2), dark=False)
+    >>> np.asarray(image)[..., 0].tolist(), left_out
+    ([[128, 128], [128, 128], [128, 252]], 0)
+    """
     height, width = size
     square = max(1, min(12, int((height * width / len(values)) ** 0.5)))
     while square > 1 and (width // square) * (height // square) < len(values):
@@ -89,9 +98,8 @@ def block_of_squares(
     columns = width // square
     shown = min(len(values), columns * (height // square))
     rows = -(-shown // columns)
-    picture = np.zeros((rows * columns, 3), np.uint8)
-    painted = paint(values[:shown].reshape(-1, 1, 1), on.take(slice(shown)), table)[:, 0, 0]
-    picture[:shown] = painted
+    picture = np.full((rows * columns, 3), theme(dark).page, np.uint8)
+    picture[:shown] = paint(values[:shown].reshape(-1, 1, 1), on.take(slice(shown)), table)[:, 0, 0]
     image = Image.fromarray(picture.reshape(rows, columns, 3)).resize(
         (columns * square, rows * square), Image.Resampling.NEAREST
     )

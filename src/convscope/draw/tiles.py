@@ -109,7 +109,9 @@ def layout(
             raise CallError(f"{name} must be {least} or more; got {number}")
     shown = min(total, max_maps or total)
     size = _cell(shown, height, width, cell)
-    gap = (2 if max(size) >= 24 else 1) if gap is None else gap
+    if gap is None:
+        touching = height == width == 1 and size[0] < 8  # lines between tiny squares would outshine them
+        gap = 2 if max(size) >= 24 else 0 if touching else 1
     shown = min(shown, max(1, MOST_PIXELS // ((size[0] + gap + label) * (size[1] + gap))))
     columns = min(columns, shown) if columns else _columns(shown, size[0] + gap + label, size[1] + gap)
     return Layout((height, width), size, columns, -(-shown // columns), gap, label, shown, total)
@@ -222,7 +224,7 @@ def draw_maps(maps: Maps, on: Limits, plan: Layout, table: str, *, dark: bool) -
     return Image.fromarray(image)
 
 
-def fitted(maps: Maps, plan: Layout) -> Maps:
+def fitted(maps: Maps, plan: Layout) -> Float32[np.ndarray, "c y x"]:
     """The maps at the size of their places, but for a whole factor, by which :func:`tile` enlarges them.
 
     >>> fitted(np.ones((2, 9, 9), np.float32), layout((2, 9, 9), cell=6)).shape

@@ -2,68 +2,52 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageDraw
 
+from convscope.draw.alignment import Column, align
 from convscope.draw.colors import choose, is_signed
-from convscope.draw.lettering import wrap, write
+from convscope.draw.lettering import broken, wrap, write
 from convscope.draw.levels import Limits, Maps, as_maps, limits
+from convscope.draw.resample import fit
 from convscope.draw.step import draw_key
 from convscope.draw.theme import theme
 from convscope.draw.thumbs import block_of_squares, column_of_bars, most_varied, thumbnails
-from convscope.draw.wording import describe, kind_text, range_text, size_text
+from convscope.draw.wording import describe, range_text, size_text
 from convscope.errors import CallError
-from convscope.traces import Step, Trace
+from convscope.traces import Trace
 
 WIDEST = 1680
 MARGIN, GAP = 30, 20
 LABEL = 150
-HEAD, CAPTION = 66, 44
-SIDE = 148
+CAPTION = 50
+NAME, KIND, KEY = 18, 14, 22
+"""Pixels from line to line of a column's name, of its kind, and for the key to its colours."""
+BETWEEN = 4  # maps
 MOST_PIXELS = 20_000_000
 
 
-@dataclass
-class Column:
-    """The steps of the variants that belong together; a variant without one has no entry."""
+@dataclass(frozen=True)
+class Plan:
+    """``variants`` rows of cells of ``cell`` (height, width) with at most ``maps`` maps, under a ``head``."""
 
-    steps: dict[int, Step] = field(default_factory=dict)
+    variants: int
+    maps: int
+    cell: tuple[int, int]
+    head: int
 
     @property
-    def names(self) -> list[str]:
-        """The different names, in the variants' order."""
-        return list(dict.fromkeys(step.name for step in self.steps.values()))
+    def row(self) -> int:
+        """Height of a row: a cell and what is said about it."""
+        return self.cell[0] + CAPTION
 
-
-def align(variants: Sequence[Sequence[Step]]) -> list[Column]:
-    """Put the steps of several variants into common columns.
-
-    Steps of one name share a column; between two such columns, steps without a partner share one by their
-    order (``relu_1`` of one variant and ``tanh_1`` of another). Every variant's own order is kept.
-
-    >>> def net(*names): return [Step(n, "relu", np.zeros(1, np.float32)) for n in names]
-    >>> [c.names for c in align([net("in", "relu_1", "fc"), net("in", "tanh_1", "extra", "fc")])]
-    [['in'], ['relu_1', 'tanh_1'], ['extra'], ['fc']]
-    """
-    columns: list[Column] = []
-    for variant, steps in enumerate(variants):
-        # a column is called by the name of its step in this variant if any variant before used that name
-        known = {name: i for i, column in enumerate(columns) for name in column.names}
-        old = list(range(len(columns)))
-        new = [known.get(step.name, -1 - i) for i, step in enumerate(steps)]
-        merged: list[Column] = []
-        for _, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-            for k in range(max(b - a, d - c)):
-                column = columns[a + k] if a + k < b else Column()
-                if c + k < d:
-                    column.steps[variant] = steps[c + k]
-                merged.append(column)
-        columns = merged
-    return columns
+    @property
+    def band(self) -> int:
+        """Height of all rows with their head and the space under them."""
+        return self.head + self.variants * self.row + 26
 
 
 def rows(
@@ -98,25 +82,25 @@ def rows(
     if max_maps < 1:
         raise CallError(f"max_maps must be 1 or more; got {max_maps}")
     columns = _chosen(align([trace.steps for _, trace in variants]), variants, steps)
+    plan = _plan(columns, len(variants), max_maps, key=scale == "shared")
     paper = theme(dark)
-    cell = SIDE + CAPTION
-    band = HEAD + len(variants) * cell + 26
-    across = min(len(columns), (WIDEST - 2 * MARGIN - LABEL + GAP) // (SIDE + GAP))
+    width = plan.cell[1]
+    across = min(len(columns), (WIDEST - 2 * MARGIN - LABEL + GAP) // (width + GAP))
     bands = -(-len(columns) // across)
     across = -(-len(columns) // bands)
-    width = 2 * MARGIN + LABEL + across * (SIDE + GAP) - GAP
-    allowed = max(1, MOST_PIXELS // (width * band))
+    total = 2 * MARGIN + LABEL + across * (width + GAP) - GAP
+    allowed = max(1, MOST_PIXELS // (total * plan.band))
     left_out = max(0, len(columns) - allowed * across)
     columns = columns[: allowed * across]
     bands = -(-len(columns) // across)
-    sheet = Image.new("RGB", (width, 2 * MARGIN + bands * band - 26 + (24 if left_out else 0)), paper.page)
+    sheet = Image.new("RGB", (total, 2 * MARGIN + bands * plan.band - 26 + (24 if left_out else 0)), paper.page)
     draw = ImageDraw.Draw(sheet)
     for i in range(bands):
-        _labels(draw, [label for label, _ in variants], MARGIN + i * band + HEAD, width, dark=dark)
+        _labels(draw, [label for label, _ in variants], MARGIN + i * plan.band + plan.head, plan, total, dark=dark)
     for i, column in enumerate(columns):
         row, place = divmod(i, across)
-        at = (MARGIN + LABEL + place * (SIDE + GAP), MARGIN + row * band)
-        _column(sheet, draw, at, column, len(variants), scale=scale, max_maps=max_maps, dark=dark)
+        at = (MARGIN + LABEL + place * (width + GAP), MARGIN + row * plan.band)
+        _column(sheet, draw, at, column, plan, scale=scale, dark=dark)
     if left_out:
         write(draw, (MARGIN, sheet.height - 40), f"+{left_out:,} more steps", 13, paper.accent)
     return sheet
@@ -136,10 +120,31 @@ def _chosen(columns: list[Column], variants: Sequence[tuple[str, Trace]], names:
     return [column for column in columns if any(id(step) in wanted for step in column.steps.values())]
 
 
-def _labels(draw: ImageDraw.ImageDraw, labels: list[str], top: int, width: int, *, dark: bool) -> None:
+def _plan(columns: Sequence[Column], variants: int, max_maps: int, *, key: bool) -> Plan:
+    """Cells in which as many maps as the fullest has, of the first map's proportions, leave no holes."""
+    shapes = [as_maps(step.value).shape for column in columns for step in column.steps.values()]
+    shapes = [shape for shape in shapes if shape[1] * shape[2] > 1 and shape[0]]
+    maps = min(max_maps, max((shape[0] for shape in shapes), default=1))
+    proportion = min(1.5, max(0.5, shapes[0][1] / shapes[0][2])) if shapes else 1.0
+    across = max(1, round((maps / 1.5) ** 0.5))
+    width = 156 if across > 1 or maps == 1 else 120
+    down = -(-maps // across)
+    side = (width - BETWEEN * (across - 1)) // across
+    height = max(96, down * (round(side * proportion) + BETWEEN) - BETWEEN)
+    titles = [_title(column, width) for column in columns]
+    head = max(NAME * len(name) + KIND * len(kind) for name, kind in titles) + (KEY if key else 0) + 16
+    return Plan(variants, max_maps, (height, width), head)
+
+
+def _title(column: Column, width: int) -> tuple[list[str], list[str]]:
+    """The lines for the name that the steps of a column have in common, and for their kinds."""
+    return broken(column.name, width, 14, lines=2), broken(column.kinds, width, 12, lines=3, tail=0.0)
+
+
+def _labels(draw: ImageDraw.ImageDraw, labels: list[str], top: int, plan: Plan, width: int, *, dark: bool) -> None:
     paper = theme(dark)
     for i, label in enumerate(labels):
-        y = top + i * (SIDE + CAPTION)
+        y = top + i * plan.row
         draw.line((MARGIN, y - 8, width - MARGIN, y - 8), fill=paper.line)
         for k, line in enumerate(wrap(label.split(" "), LABEL - 16, 15, joint=" ")[:6]):
             write(draw, (MARGIN, y + 20 * k), line, 15, paper.ink, width=LABEL - 16, strong=True)
@@ -150,10 +155,9 @@ def _column(
     draw: ImageDraw.ImageDraw,
     at: tuple[int, int],
     column: Column,
-    count: int,
+    plan: Plan,
     *,
     scale: str,
-    max_maps: int,
     dark: bool,
 ) -> None:
     x, y = at
@@ -164,56 +168,74 @@ def _column(
     table = choose("auto", low=float(low), scale=scale, dark=dark)
     on = {variant: limits(maps, scale, signed=is_signed(table)) for variant, maps in every.items()}
     filled = [on[variant] for variant, maps in every.items() if maps.size]
-    strips = all(maps.shape[1:] == (1, 1) for maps in every.values())
-    if filled and (scale == "shared" or (strips and scale == "each")):
+    if filled and scale == "shared":
         bottom, top = min(found.low.min() for found in filled), max(found.high.max() for found in filled)
         on = {v: Limits(np.full_like(f.low, bottom), np.full_like(f.high, top), f.scale, f.signed, f.finite)
               for v, f in on.items()}  # fmt: skip
-    write(draw, (x, y), " / ".join(column.names), 14, paper.ink, width=SIDE, strong=True)
-    kinds = list(dict.fromkeys(kind_text(step) for step in steps.values()))
-    write(draw, (x, y + 19), " / ".join(kinds), 11, paper.quiet, width=SIDE, tail=0.0)
+    width = plan.cell[1]
+    name, kind = _title(column, width)
+    for i, line in enumerate(name):
+        write(draw, (x, y + NAME * i), line, 14, paper.ink, strong=True)
+    for i, line in enumerate(kind):
+        write(draw, (x, y + NAME * len(name) + KIND * i), line, 12, paper.quiet)
     if filled and scale == "shared":
-        draw_key(draw, (x, y + 34), next(iter(on.values())), table, paper, width=56)
+        draw_key(draw, (x, y + plan.head - KEY - 13), next(iter(on.values())), table, paper, room=width)
     chosen: np.ndarray | None = None
-    for variant in range(count):
+    for variant in range(plan.variants):
         if variant not in steps:
             continue
-        top_left = (x, y + HEAD + variant * (SIDE + CAPTION))
+        top_left = (x, y + plan.head + variant * plan.row)
         maps = every[variant]
-        if chosen is None or chosen.max(initial=0) >= len(maps) or len(chosen) < min(len(maps), max_maps):
-            chosen = np.sort(most_varied(maps, max_maps))
-        _cell(sheet, top_left, maps, on[variant], table, chosen=chosen, dark=dark)
+        if chosen is None or chosen.max(initial=0) >= len(maps) or len(chosen) < min(len(maps), plan.maps):
+            chosen = np.sort(most_varied(maps, plan.maps))
+        used = _cell(sheet, top_left, plan.cell, maps, on[variant], table, chosen=chosen, dark=dark)
         facts = describe(steps[variant].value)
-        base = top_left[1] + SIDE + 3
+        base = top_left[1] + used + 4
         more = f", +{len(maps) - len(chosen):,} more" if len(maps) > len(chosen) and maps.shape[1:] != (1, 1) else ""
-        write(draw, (x, base), size_text(steps[variant].shape) + more, 11, paper.ink, width=SIDE, tail=0.0)
+        write(draw, (x, base), size_text(steps[variant].shape) + more, 12, paper.ink, width=width, tail=0.0)
         color = paper.accent if facts.warning else paper.quiet
-        write(draw, (x, base + 15), facts.warning or range_text(facts), 11, color, width=SIDE)
+        write(draw, (x, base + 16), facts.warning or range_text(facts), 12, color, width=width)
 
 
 def _cell(
     sheet: Image.Image,
     at: tuple[int, int],
+    room: tuple[int, int],
     maps: Maps,
     on: Limits,
     table: str,
     *,
     chosen: np.ndarray,
     dark: bool,
-) -> None:
-    """The chosen maps, as large as they fit into a square."""
+) -> int:
+    """The chosen maps, as large as they fit into ``room`` (height, width); returns the height they take."""
     x, y = at
     if maps.size == 0:
-        return
+        return 0
     if maps.shape[1:] == (1, 1):
-        if len(maps) <= 18:
-            sheet.paste(column_of_bars(maps.ravel(), on, table, (SIDE, SIDE), dark=dark), at)
+        if len(maps) <= room[0] // 8:
+            image = column_of_bars(maps.ravel(), on, table, room, dark=dark)
         else:
-            sheet.paste(block_of_squares(maps.ravel(), on, table, (SIDE, SIDE))[0], at)
-        return
+            image = block_of_squares(maps.ravel(), on, table, room, dark=dark)[0]
+        sheet.paste(image, at)
+        return image.height
     shown = maps[chosen]
-    per_row = int(np.ceil(np.sqrt(len(shown))))
-    side = (SIDE - 4 * (per_row - 1)) // per_row
-    for i, image in enumerate(thumbnails(shown, on.take(chosen), table, side, side)):
-        row, column = divmod(i, per_row)
-        sheet.paste(image, (x + column * (side + 4), y + row * (side + 4)))
+    (height, width), across = _largest(len(shown), (maps.shape[1], maps.shape[2]), room)
+    for i, image in enumerate(thumbnails(shown, on.take(chosen), table, height, width)):
+        row, column = divmod(i, across)
+        sheet.paste(image, (x + column * (width + BETWEEN), y + row * (height + BETWEEN)))
+    return -(-len(shown) // across) * (height + BETWEEN) - BETWEEN
+
+
+def _largest(count: int, shape: tuple[int, int], room: tuple[int, int]) -> tuple[tuple[int, int], int]:
+    """The size at which ``count`` maps fit best into ``room`` (height, width), and how many go side by side.
+
+    >>> _largest(3, (2, 3), (248, 120)), _largest(4, (7, 7), (156, 156))
+    (((80, 120), 1), ((76, 76), 2))
+    """
+    found = []
+    for across in range(1, count + 1):
+        down = -(-count // across)
+        height, width = (max(1, (room[i] - BETWEEN * (n - 1)) // n) for i, n in ((0, down), (1, across)))
+        found.append((fit(shape, height, width), across))
+    return max(found, key=lambda one: one[0][0] * one[0][1])

@@ -10,17 +10,17 @@ from jaxtyping import Float32
 from convscope.traces import Step
 
 
-def number(value: float) -> str:
-    """A number in three digits, as short as it can be.
+def number(value: float, digits: int = 3) -> str:
+    """A number in so many digits, as short as it can be.
 
     >>> number(0.123456), number(-1234567.0), number(20.0)
     ('0.123', '-1.23e6', '20')
     """
-    text = f"{value:.3g}"
+    text = f"{value:.{digits}g}"
     if "e" not in text:
         return text
-    digits, power = text.split("e")
-    return f"{digits}e{int(power)}"
+    mantissa, power = text.split("e")
+    return f"{mantissa}e{int(power)}"
 
 
 def size_text(shape: tuple[int, ...]) -> str:
@@ -137,13 +137,15 @@ def describe(value: Float32[np.ndarray, "..."]) -> Facts:
     return Facts(float(finite.min()), float(finite.max()), zeros, nan, infinite)
 
 
-def range_text(facts: Facts) -> str:
+def range_text(facts: Facts, *, digits: int = 3) -> str:
     """The range in words.
 
     >>> range_text(describe(np.array([-1, 2.5], np.float32)))
     '-1 to 2.5'
     """
-    return f"{number(facts.low)} to {number(facts.high)}" if facts.low == facts.low else "no finite value"
+    return (
+        f"{number(facts.low, digits)} to {number(facts.high, digits)}" if facts.low == facts.low else "no finite value"
+    )
 
 
 def share_text(share: float) -> str:

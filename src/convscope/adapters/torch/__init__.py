@@ -51,7 +51,7 @@ class TorchNetwork:
     def run(self, value: Float32[np.ndarray, "c h w"], *, memory: int = DEFAULT_MEMORY) -> Run:
         """Run once on ``value`` and keep every operation's output; see :class:`convscope.network.Network`."""
         with exclusively(self.model), torch.no_grad():
-            modules = list(self.model.named_modules())
+            modules = all_modules(self.model)
             ledger = Ledger([module for _, module in modules], memory)
             source = self._prepared(value, modules)
             ledger.add("input", source, [], {}, {}, Call("", None), lead=True, mixes=False)
@@ -70,11 +70,7 @@ class TorchNetwork:
 
     def _forward(self, ledger: Ledger, source: torch.Tensor, modules: list[tuple[str, torch.nn.Module]]) -> Any:
         tape = Tape(ledger)
-        with (
-            evaluating([module for _, module in modules]),
-            watching(modules, left=ledger.note_unseen, direct=tape.direct) as tape.scopes,
-            tape,
-        ):
+        with evaluating([module for _, module in modules]), watching(modules, tape), tape:
             return self.model(source)
 
     def _prepared(
@@ -87,6 +83,22 @@ class TorchNetwork:
                 if parameter is not None and parameter.is_floating_point():
                     return source.to(device=parameter.device, dtype=parameter.dtype)
         return source
+
+
+def all_modules(model: torch.nn.Module) -> list[tuple[str, torch.nn.Module]]:
+    """As ``model.named_modules()``, without a generator for every level: a small network runs no longer than that."""
+    found: list[tuple[str, torch.nn.Module]] = []
+    known: set[int] = set()
+    waiting = [("", model)]
+    while waiting:
+        path, module = waiting.pop()
+        if id(module) not in known:
+            known.add(id(module))
+            found.append((path, module))
+            below = f"{path}." if path else ""
+            children = [(below + name, child) for name, child in module._modules.items() if child is not None]
+            waiting += reversed(children)
+    return found
 
 
 def _outputs(ledger: Ledger, output: Any) -> list[LiveOperation]:

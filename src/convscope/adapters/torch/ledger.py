@@ -108,6 +108,10 @@ class Ledger:
         operation = self._by_tensor.get(id(tensor))
         return operation is not None and operation.lead
 
+    def is_fresh(self, tensor: torch.Tensor) -> bool:
+        """Whether nothing was written to this value through a view of it."""
+        return not self._stale or id(tensor) not in self._stale
+
     def sources(self, values: Iterable[Any], call: Call) -> list[LiveOperation]:
         """The operations whose values are among the arguments of a call, in order."""
         found = []
@@ -253,9 +257,10 @@ class Ledger:
         Raises:
             RunError: a value was overwritten by something the tape cannot see.
         """
-        with torch.no_grad():
-            for parameter, content in reversed(self._written_parameters):
-                parameter.copy_(content)
+        if self._written_parameters:
+            with torch.no_grad():
+                for parameter, content in reversed(self._written_parameters):
+                    parameter.copy_(content)
         self._name_all()
         for operation in self.operations:
             if operation.tensor._is_view():  # the only way to show a parameter's memory
@@ -272,10 +277,9 @@ class Ledger:
             call = operation.call
             alone = call.path and call.operations == 1 and call.calls == 0
             base = call.path if alone else f"{call.path}.{operation.kind}".lstrip(".")
-            count = taken[base] = taken.get(base, 0) + 1
-            name = base if count == 1 else f"{base}:{count}"
-            while name in taken and count > 1:
-                count = taken[base] = count + 1
-                name = f"{base}:{count}"
-            taken.setdefault(name, 1)
+            name = base
+            while name in taken:
+                taken[base] += 1
+                name = f"{base}:{taken[base]}"
+            taken[name] = 1
             operation.name = name

@@ -71,10 +71,10 @@ class LiveOperation:
 
 def as_float32(tensor: torch.Tensor) -> Float32[np.ndarray, "..."]:
     """Any tensor as a numpy array, without a copy where that is possible; complex numbers by their magnitude."""
-    if tensor.dtype == torch.float32 and tensor.is_cpu and not tensor.requires_grad and not tensor.is_neg():
+    if tensor.dtype is torch.float32:
         try:
             return tensor.numpy()
-        except (TypeError, RuntimeError):  # sparse and other tensors without plain memory
+        except (TypeError, RuntimeError):  # on another device, sparse, negated lazily, part of a graph
             pass
     tensor = tensor.detach()
     if tensor.layout != torch.strided:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -32,13 +33,14 @@ def evaluating(modules: Sequence[torch.nn.Module]) -> Iterator[None]:
     mode updates them from compiled code, which not even PyTorch's version counter sees.
     """
     training = [module for module in modules if module.training]
-    buffers = [
-        (module._buffers, name, buffer, buffer.clone())
+    places = [
+        (module._buffers, name, buffer)
         for module in modules
         for name, buffer in module._buffers.items()
         if buffer is not None
     ]
-    with random_state(all_generators=not all(map(_is_torchs_own, modules))):
+    kept = [(buffers, _joined(buffers)) for buffers in _alike(buffer for _, _, buffer in places)]
+    with random_state(all_generators=not all(_is_torchs_own(module) for module in modules)):
         for module in training:
             module.training = False
         try:
@@ -46,11 +48,30 @@ def evaluating(modules: Sequence[torch.nn.Module]) -> Iterator[None]:
         finally:
             for module in training:
                 module.training = True
-            with torch.no_grad():
-                for owner, name, buffer, content in buffers:
-                    owner[name] = buffer
-                    if not torch.equal(buffer, content):
-                        buffer.copy_(content)
+            for owner, name, buffer in places:
+                owner[name] = buffer
+            for buffers, content in kept:
+                _put_back(buffers, content)
+
+
+def _alike(buffers: Iterable[torch.Tensor]) -> Iterable[list[torch.Tensor]]:
+    """Buffers that can be joined: hundreds of small ones are copied and compared in one go."""
+    groups: dict[tuple[torch.dtype, torch.device], list[torch.Tensor]] = {}
+    for buffer in buffers:
+        groups.setdefault((buffer.dtype, buffer.device), []).append(buffer)
+    return groups.values()
+
+
+def _joined(buffers: list[torch.Tensor]) -> torch.Tensor:
+    return torch.cat([buffer.detach().reshape(-1) for buffer in buffers])
+
+
+def _put_back(buffers: list[torch.Tensor], content: torch.Tensor) -> None:
+    if torch.equal(_joined(buffers), content):
+        return
+    with torch.no_grad():
+        for buffer, part in zip(buffers, torch.split(content, [buffer.numel() for buffer in buffers]), strict=True):
+            buffer.copy_(part.view(buffer.shape))
 
 
 @contextmanager
@@ -75,6 +96,9 @@ def _is_torchs_own(module: torch.nn.Module) -> bool:
 
     NumPy's state takes as long to save as a small convolution, so it is saved for code we do not know.
     """
-    return type(module).__module__.startswith("torch.nn.modules.") and not (
-        module._forward_hooks or module._forward_pre_hooks
-    )
+    return _has_torchs_type(type(module).__module__) and not (module._forward_hooks or module._forward_pre_hooks)
+
+
+@cache
+def _has_torchs_type(home: str) -> bool:
+    return home.startswith("torch.nn.modules.")

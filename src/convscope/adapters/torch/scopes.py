@@ -6,11 +6,11 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 
-from convscope.adapters.torch.leaves import LEAVES, Made
+from convscope.adapters.torch.leaves import LEAVES, Layer
 
 FORWARD = "forward"
 
@@ -33,69 +33,70 @@ class Call:
     arguments: tuple[Any, ...] = ()
 
 
-class Scopes:
-    """The stack of running calls; ``top`` is the innermost."""
+@runtime_checkable
+class Listener(Protocol):
+    """Who is told: the tape.
 
-    def __init__(self, left: Callable[[Call, Any], None], direct: Callable[[Made], Any]) -> None:
-        self.top = Call("", None)
-        self._left = left
-        self._direct = direct
-        self._thread = threading.get_ident()
+    Attributes:
+        top: the innermost running call.
+    """
 
-    def wrapped(self, path: str, module: torch.nn.Module) -> Callable[..., Any]:
-        """``module.forward``, noted in the stack when it runs in this thread."""
-        forward, leaf = module.forward, LEAVES.get(type(module))
+    top: Call
 
-        def call(*args: Any, **kwargs: Any) -> Any:
-            if threading.get_ident() != self._thread:
-                return forward(*args, **kwargs)
-            outer = self.top
-            outer.calls += 1
-            self.top = inner = Call(path, module, 0, 0, (*args, *kwargs.values()) if kwargs else args)
-            try:
-                made = None
-                if leaf is not None and not kwargs and len(args) == 1 and type(args[0]) is torch.Tensor:
-                    made = leaf(module, args[0])
-                if made is not None:
-                    return self._direct(made)
-                output = forward(*args, **kwargs)
-                self._left(inner, output)
-            finally:
-                inner.arguments = ()
-                self.top = outer
-            return output
+    def batched(self, tensor: Any) -> bool:
+        """Whether this is a recorded value with the batch axis in front."""
 
-        return call
+    def direct(self, layer: Layer) -> Any:
+        """Run a layer of PyTorch's own."""
+
+    def left(self, call: Call, output: Any) -> None:
+        """A module has returned ``output``; what it did out of sight can be noticed now."""
 
 
 @contextmanager
-def watching(
-    modules: Sequence[tuple[str, torch.nn.Module]],
-    *,
-    left: Callable[[Call, Any], None],
-    direct: Callable[[Made], Any],
-) -> Iterator[Scopes]:
-    """Keep :class:`Scopes` up to date while the named modules run in this thread; nothing stays behind.
-
-    ``left(call, output)`` is told of every module's output, so that work done out of sight
-    (TorchScript, compiled operations) can be noticed. ``direct(made)`` runs the one call of a layer of
-    PyTorch's own.
+def watching(modules: Sequence[tuple[str, torch.nn.Module]], listener: Listener) -> Iterator[None]:
+    """Keep ``listener.top`` up to date while the named modules run in this thread; nothing stays behind.
 
     Forward hooks would do the same through PyTorch's public interface, and cost a small network a fifth
     of its forward pass: with any hook, ``nn.Module`` leaves its short path. They would also miss modules
     whose ``forward`` is called directly.
     """
-    scopes = Scopes(left, direct)
+    thread = threading.get_ident()
     own: list[tuple[dict[str, Any], Any]] = []
     try:
         for path, module in modules:
             if not isinstance(module, torch.jit.ScriptModule):  # compiled: takes no wrapper
                 own.append((module.__dict__, module.__dict__.get(FORWARD)))
-                module.__dict__[FORWARD] = scopes.wrapped(path, module)
-        yield scopes
+                module.__dict__[FORWARD] = _wrapped(path, module, listener, thread)
+        yield
     finally:
         for attributes, forward in own:
             if forward is None:
                 del attributes[FORWARD]
             else:
                 attributes[FORWARD] = forward
+
+
+def _wrapped(path: str, module: torch.nn.Module, listener: Listener, thread: int) -> Callable[..., Any]:
+    """``module.forward``, told to the listener when it runs in the watched thread."""
+    forward, leaf = module.forward, LEAVES.get(type(module))
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if threading.get_ident() != thread:
+            return forward(*args, **kwargs)
+        outer = listener.top
+        outer.calls += 1
+        listener.top = inner = Call(path, module, 0, 0, (*args, *kwargs.values()) if kwargs else args)
+        try:
+            if leaf is not None and not kwargs and len(args) == 1 and listener.batched(args[0]):
+                layer = leaf(module, args[0])
+                if layer is not None:
+                    return listener.direct(layer)
+            output = forward(*args, **kwargs)
+            listener.left(inner, output)
+        finally:
+            inner.arguments = ()
+            listener.top = outer
+        return output
+
+    return call

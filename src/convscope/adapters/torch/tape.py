@@ -14,10 +14,10 @@ from torch.overrides import TorchFunctionMode
 from convscope.adapters.torch import operations, slices
 from convscope.adapters.torch.describe import Call, Settings
 from convscope.adapters.torch.keep import EXPOSING, into_new_memory, tensors_in, written
-from convscope.adapters.torch.leaves import Made
+from convscope.adapters.torch.leaves import Layer
 from convscope.adapters.torch.ledger import Ledger
 from convscope.adapters.torch.live import LiveOperation
-from convscope.adapters.torch.scopes import Scopes
+from convscope.adapters.torch.scopes import Call as ModuleCall
 
 
 class Tape(TorchFunctionMode):
@@ -26,7 +26,7 @@ class Tape(TorchFunctionMode):
     def __init__(self, ledger: Ledger) -> None:
         super().__init__()
         self.ledger = ledger
-        self.scopes: Scopes
+        self.top = ModuleCall("", None)
 
     def __torch_function__(
         self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -34,10 +34,27 @@ class Tape(TorchFunctionMode):
         """Any torch function that the model calls, with this mode out of the way."""
         return self._run(function, args, kwargs or {})
 
-    def direct(self, made: Made) -> Any:
-        """A call that a layer of PyTorch's own is about to make."""
+    def batched(self, tensor: Any) -> bool:
+        """Whether this is a recorded value with the batch axis in front, and still the one that was recorded."""
+        return type(tensor) is torch.Tensor and self.ledger.is_batched(tensor) and self.ledger.is_fresh(tensor)
+
+    def direct(self, layer: Layer) -> Any:
+        """A layer of PyTorch's own, which its attributes describe."""
+        source = self.ledger.source(layer.args[0], self.top)
+        assert source is not None
         with torch._C.DisableTorchFunction():
-            return self._run(made[0], made[1], {})
+            if layer.in_place:
+                result = self._overwriting(layer.function, layer.kind, layer.args, {}, layer.args[:1])
+            else:
+                result = layer.function(*layer.args)
+            self.ledger.add(
+                layer.kind, result, [source], layer.settings, layer.params, self.top, lead=result.dim() > 1, mixes=False
+            )
+        return result
+
+    def left(self, call: ModuleCall, output: Any) -> None:
+        """A module has returned; work that it did out of sight is noted."""
+        self.ledger.note_unseen(call, output)
 
     def _run(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run ``function``, protecting what it overwrites and noting what it made."""
@@ -94,7 +111,7 @@ class Tape(TorchFunctionMode):
             self._add(name.strip("_"), result, sources, {})
 
     def _note_described(self, operation: operations.Operation, bound: dict[str, Any], result: torch.Tensor) -> None:
-        inputs, sources = self.ledger.operands(bound, operation.data, self.scopes.top)
+        inputs, sources = self.ledger.operands(bound, operation.data, self.top)
         params = {name: bound[name] for name in operation.params if isinstance(bound.get(name), torch.Tensor)}
         computed = bool(params) and any(self.ledger.knows(tensor) for tensor in params.values())
         if not sources and not computed:
@@ -109,7 +126,7 @@ class Tape(TorchFunctionMode):
         self._add(call.kind, result, sources, settings, call.params, lead=call.lead, mixes=call.mixes)
 
     def _sources(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[LiveOperation]:
-        return self.ledger.sources((*args, *kwargs.values()) if kwargs else args, self.scopes.top)
+        return self.ledger.sources((*args, *kwargs.values()) if kwargs else args, self.top)
 
     def _note_several(
         self, known: operations.Function, args: tuple[Any, ...], kwargs: dict[str, Any], results: Any
@@ -152,4 +169,4 @@ class Tape(TorchFunctionMode):
     ) -> None:  # fmt: skip
         if lead is None:
             lead = result.dim() > 0 and result.shape[0] == 1 and any(source.lead for source in sources)
-        self.ledger.add(kind, result, sources, settings, params or {}, self.scopes.top, lead=lead, mixes=mixes)
+        self.ledger.add(kind, result, sources, settings, params or {}, self.top, lead=lead, mixes=mixes)
