@@ -1,12 +1,19 @@
 """Shapes written in annotations are enforced while the tests run."""
 
+import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 from jaxtyping import install_import_hook
 
 # An int is a number wherever a float is asked for, as in the type checker.
 install_import_hook("convscope", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
+
+# The automated check tries the same examples every time; on a developer's machine they are new ones.
+hypothesis.settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    hypothesis.settings.load_profile("ci")
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -79,7 +79,7 @@ def kernels(step: Step, *, max_kernels: int = 256, dark: bool = False) -> Image.
     write(draw, (MARGIN, 16), step.name, TITLE, paper.ink, width=width - 2 * MARGIN, strong=True)
     for i, line in enumerate(lines):
         write(draw, (MARGIN, 48 + 20 * i), line, TEXT, paper.quiet, width=width - 2 * MARGIN)
-    draw_key(draw, (MARGIN, 51 + 20 * len(lines)), on, paper.signed, paper)
+    draw_key(sheet, (MARGIN, 51 + 20 * len(lines)), on, paper.signed, paper)
     for i in range(plan.filters):
         column, row = divmod(i, rows)
         at = (MARGIN + column * plan.block[1], top + row * plan.block[0])

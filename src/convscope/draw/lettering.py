@@ -34,6 +34,10 @@ WIDE_TYPEFACES = (
 LOOKALIKES = str.maketrans({"×": "x", "−": "-", "–": "-", "—": "-", "→": ">", "≥": ">", "≤": "<", "\u00a0": " "})
 
 
+SHORT = 8
+"""Texts of so few letters, numbers for the most part, come again and again; they are drawn once."""
+
+
 @functools.lru_cache(maxsize=64)
 def typeface(size: int, name: str = "") -> ImageFont.FreeTypeFont:
     """Pillow's own typeface, or one of the system, at ``size`` pixels."""
@@ -145,7 +149,7 @@ def broken(text: str, width: int, size: int, *, lines: int, tail: float = 0.4) -
     ['conv2d 3x3,', 'stride 2']
     """
     found = [""]
-    for part in re.split(r"(?<=[._:-])|(?<=[,/] )", text):
+    for part in re.split(r"(?<=[._:：，、-])|(?<=[,/] )", text):
         fits = text_width((found[-1] + part).rstrip(), size) <= width
         if fits or not found[-1] or len(found) == lines:
             found[-1] += part
@@ -189,6 +193,20 @@ def write(
     if width is not None:
         text = shorten(text, width, size, tail=tail)
     drawn, name = legible(text)
-    weight = size / 55 if strong else 0
-    draw.text(at, drawn, fill=color, font=typeface(size, name), anchor=anchor, stroke_width=weight)
+    if len(drawn) <= SHORT and not strong:
+        mask, left, top = _mask(drawn, size, name, anchor)
+        draw.bitmap((at[0] + left, at[1] + top), mask, fill=color)
+    else:
+        weight = size / 55 if strong else 0
+        draw.text(at, drawn, fill=color, font=typeface(size, name), anchor=anchor, stroke_width=weight)
     return text_width(text, size)
+
+
+@functools.lru_cache(maxsize=2048)
+def _mask(drawn: str, size: int, name: str, anchor: str) -> tuple[Image.Image, int, int]:
+    """The letters' darkness, and where its left top corner lies from the anchor."""
+    font = typeface(size, name)
+    left, top, right, bottom = (int(edge) for edge in font.getbbox(drawn, anchor=anchor))
+    mask = Image.new("L", (right - left + 2, bottom - top + 2))
+    ImageDraw.Draw(mask).text((1 - left, 1 - top), drawn, fill=255, font=font, anchor=anchor)
+    return mask, left - 1, top - 1

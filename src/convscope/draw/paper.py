@@ -10,7 +10,7 @@ import numpy as np
 from convscope.draw.colors import choose, colormap, is_signed
 from convscope.draw.levels import Limits, as_maps, levels, limits
 from convscope.draw.tiles import draw_maps, layout
-from convscope.draw.wording import amount_text, describe, kind_text
+from convscope.draw.wording import amount_text, facts_of, kind_text
 from convscope.errors import CallError
 from convscope.traces import Trace
 
@@ -65,7 +65,7 @@ def figure(
     maps = as_maps(step.value)
     if maps.size == 0:
         raise CallError(f"step {name!r} is empty, {step.shape}, so there is nothing to draw")
-    table = choose(colors, low=describe(step.value).low, scale=scale, dark=False)
+    table = choose(colors, low=facts_of(step).low, scale=scale, dark=False)
     on = limits(maps, scale, signed=is_signed(table))
     # parse_math=False: names are text, a $ in one is a dollar sign
     words = textwrap.wrap(f"{step.name}: {kind_text(step)}, {amount_text(step.shape)}", int(width / LETTER))

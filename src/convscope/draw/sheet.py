@@ -14,7 +14,7 @@ from convscope.draw.levels import as_maps, limits
 from convscope.draw.resample import fit
 from convscope.draw.theme import Theme, theme
 from convscope.draw.thumbs import block_of_squares, column_of_bars, most_varied, score_text, thumbnails
-from convscope.draw.wording import describe, kind_text, range_text, size_text
+from convscope.draw.wording import facts_of, kind_text, range_text, size_text
 from convscope.errors import CallError
 from convscope.traces import Step, Trace
 
@@ -199,7 +199,7 @@ def _column(
         write(draw, (x, y + NAME * i), line, 13, paper.ink, strong=True)
     for i, line in enumerate(kind):
         write(draw, (x, y + NAME * len(name) + KIND * i), line, 12, paper.quiet)
-    facts = describe(step.value)
+    facts = facts_of(step)
     room = width + GAP - 9
     bottom = _maps(sheet, draw, (x, y + plan.head), step, plan, dark=dark)
     write(draw, (x, bottom + 3), size_text(step.shape), 12, paper.ink, width=room)
@@ -222,7 +222,7 @@ def _maps(
     if maps.size == 0:
         write(draw, at, "empty", 12, quiet)
         return y + 20
-    table = choose("auto", low=describe(step.value).low, scale="each", dark=dark)
+    table = choose("auto", low=facts_of(step).low, scale="each", dark=dark)
     if maps.shape[1:] == (1, 1):
         on = limits(maps, "shared", signed=is_signed(table))
         size = (plan.maps * (height + INDEX) - INDEX, width)

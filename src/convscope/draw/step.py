@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from convscope.draw.bars import MARGIN as BARS_MARGIN
 from convscope.draw.bars import MOST_BARS
@@ -11,9 +11,9 @@ from convscope.draw.colors import choose, colormap, is_signed
 from convscope.draw.lettering import pen, text_width, wrap, write
 from convscope.draw.levels import Limits, Maps, as_maps, limits
 from convscope.draw.palette import FIRST, LAST, PAGE, blank, indices, palette
-from convscope.draw.theme import DARK, Theme, theme
+from convscope.draw.theme import Theme, theme
 from convscope.draw.tiles import Layout, draw_maps, fitted, grid, layout, tile
-from convscope.draw.wording import amount_text, describe, kind_text, number, range_text, share_text
+from convscope.draw.wording import amount_text, facts_of, kind_text, number, range_text, share_text
 from convscope.traces import Step
 
 MARGIN = 20
@@ -49,10 +49,10 @@ def step_picture(
 
     >>> value = np.ones((3, 5, 5), np.float32)
     >>> step_picture(Step("conv_1", "conv2d", value)).size
-    (427, 292)
+    (817, 422)
     """
     maps = as_maps(step.value)
-    facts = describe(step.value)
+    facts = facts_of(step)
     table = choose(colors, low=facts.low, scale=scale, dark=dark)
     body, left_out, edge = _body(step, scale=scale, colors=table, max_maps=max_maps, dark=dark)
     if not title:
@@ -84,7 +84,7 @@ def step_picture(
         y += 20
     if key:
         on = limits(maps, scale, signed=is_signed(table))
-        draw_key(draw, (MARGIN, y + 3), on, table, paper)
+        draw_key(sheet, (MARGIN, y + 3), on, table, paper)
     sheet.paste(body, (MARGIN - edge, height))
     return sheet
 
@@ -99,26 +99,29 @@ def _scale_words(shape: tuple[int, ...], scale: str) -> list[str]:
     }[scale]
 
 
-def draw_key(
-    draw: ImageDraw.ImageDraw, at: tuple[int, int], on: Limits, table: str, paper: Theme, *, room: int = 240
-) -> None:
+def draw_key(sheet: Image.Image, at: tuple[int, int], on: Limits, table: str, paper: Theme, *, room: int = 240) -> None:
     """The colours from the lowest to the highest value with the numbers at the ends, within ``room`` pixels."""
     x, y = at
+    draw = pen(sheet)
     if on.low.size and (on.low == on.low[0]).all() and (on.high == on.high[0]).all():
         low, high = number(float(on.low[0])), number(float(on.high[0]))
     else:
         low, high = ("-max", "+max") if on.signed else ("min", "max")
     width = min(120, max(16, room - 14 - text_width(low, TEXT - 1) - text_width(high, TEXT - 1)))
     x += write(draw, (x, y), low, TEXT - 1, paper.quiet) + 7
-    # the colours that a sheet with a palette has
-    known = colormap(table) if on.scale == "byte" else palette(table, dark=paper is DARK)[FIRST : LAST + 1]
-    colors = known[np.linspace(0, len(known) - 1, width).astype(int)]
-    for i, color in enumerate(colors.tolist()):
-        draw.line((x + i, y + 3, x + i, y + 11), fill=tuple(color))
     draw.rectangle((x - 1, y + 2, x + width, y + 12), outline=paper.line)
+    sheet.paste(_ramp(sheet.mode, table, width, first=0 if on.scale == "byte" else 1), (x, y + 3))
     if on.signed:
         draw.line((x + width // 2, y + 12, x + width // 2, y + 15), fill=paper.quiet)
     write(draw, (x + width + 7, y), high, TEXT - 1, paper.quiet)
+
+
+def _ramp(mode: str, table: str, width: int, *, first: int) -> Image.Image:
+    """All colours from left to right, for a sheet of ``mode``."""
+    if mode == "P":
+        return Image.frombytes("P", (width, 9), np.linspace(FIRST, LAST, width).astype(np.uint8).tobytes() * 9)
+    colors = colormap(table)[np.linspace(first, 255, width).astype(int)]
+    return Image.fromarray(np.ascontiguousarray(np.broadcast_to(colors, (9, width, 3))))
 
 
 def _body(step: Step, *, scale: str, colors: str, max_maps: int | None, dark: bool) -> tuple[Image.Image, int, int]:

@@ -23,7 +23,8 @@ PIXELS, STRIP_PIXELS = 2_000_000, 600_000
 MOST_PIXELS = 16_000_000
 """Maps that do not fit into this many pixels at their own size are left out, and counted."""
 
-LARGEST_CELL = 128
+LARGEST_CELL, LARGEST_OF_FEW = 128, 256
+FEW = 4  # maps
 LARGEST_SQUARE = 16  # of a long vector
 FOOTER = 22
 
@@ -120,7 +121,8 @@ def layout(
 def _cell(count: int, height: int, width: int, cell: int | None) -> tuple[int, int]:
     longest = max(height, width)
     if cell is None:
-        most, pixels = (LARGEST_CELL, PIXELS) if longest > 1 else (LARGEST_SQUARE, STRIP_PIXELS)
+        largest = LARGEST_OF_FEW if count <= FEW else LARGEST_CELL
+        most, pixels = (largest, PIXELS) if longest > 1 else (LARGEST_SQUARE, STRIP_PIXELS)
         cell = int(min(most, math.sqrt(pixels / count)))
         cell = max(cell, 1)
         if longest > cell:

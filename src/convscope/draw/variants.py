@@ -16,7 +16,7 @@ from convscope.draw.resample import fit
 from convscope.draw.step import draw_key
 from convscope.draw.theme import theme
 from convscope.draw.thumbs import block_of_squares, column_of_bars, most_varied, thumbnails
-from convscope.draw.wording import describe, range_text, size_text
+from convscope.draw.wording import facts_of, range_text, size_text
 from convscope.errors import CallError
 from convscope.traces import Trace
 
@@ -164,7 +164,7 @@ def _column(
     paper = theme(dark)
     steps = column.steps
     every = {variant: as_maps(step.value) for variant, step in steps.items()}
-    low = np.fmin.reduce([describe(step.value).low for step in steps.values()])
+    low = np.fmin.reduce([facts_of(step).low for step in steps.values()])
     table = choose("auto", low=float(low), scale=scale, dark=dark)
     on = {variant: limits(maps, scale, signed=is_signed(table)) for variant, maps in every.items()}
     filled = [on[variant] for variant, maps in every.items() if maps.size]
@@ -179,7 +179,7 @@ def _column(
     for i, line in enumerate(kind):
         write(draw, (x, y + NAME * len(name) + KIND * i), line, 12, paper.quiet)
     if filled and scale == "shared":
-        draw_key(draw, (x, y + plan.head - KEY - 13), next(iter(on.values())), table, paper, room=width)
+        draw_key(sheet, (x, y + plan.head - KEY - 13), next(iter(on.values())), table, paper, room=width)
     chosen: np.ndarray | None = None
     for variant in range(plan.variants):
         if variant not in steps:
@@ -189,7 +189,7 @@ def _column(
         if chosen is None or chosen.max(initial=0) >= len(maps) or len(chosen) < min(len(maps), plan.maps):
             chosen = np.sort(most_varied(maps, plan.maps))
         used = _cell(sheet, top_left, plan.cell, maps, on[variant], table, chosen=chosen, dark=dark)
-        facts = describe(steps[variant].value)
+        facts = facts_of(steps[variant])
         base = top_left[1] + used + 4
         more = f", +{len(maps) - len(chosen):,} more" if len(maps) > len(chosen) and maps.shape[1:] != (1, 1) else ""
         write(draw, (x, base), size_text(steps[variant].shape) + more, 12, paper.ink, width=width, tail=0.0)

@@ -87,11 +87,15 @@ def spread(size: int, kernel: int, stride: int, dilation: int, padding: Padding)
     return Spread(size * stride, total // 2, total - total // 2, extra)
 
 
-@dataclass(frozen=True)
+NOTHING = np.iinfo(np.int64).max
+
+
+@dataclass(frozen=True, eq=False)
 class Sight:
     """The first and last input pixel that each position along one axis can see.
 
-    Both arrays grow from position to position; a position that sees nothing has ``first > last``.
+    Both grow from position to position, but for positions that see nothing: their ``first`` is beyond every
+    pixel, their ``last`` is -1.
     """
 
     first: Int64[np.ndarray, " n"]
@@ -104,48 +108,45 @@ class Sight:
         return Sight(positions, positions)
 
     @property
+    def seeing(self) -> np.ndarray:
+        """Which positions see anything."""
+        return self.last >= 0
+
+    @property
     def widest(self) -> int:
         """Most pixels that one position can see, from the first to the last of them."""
-        return max(int((self.last - self.first).max()) + 1, 0)
+        return int(np.where(self.seeing, self.last - self.first + 1, 0).max(initial=0))
 
     def through(self, low: np.ndarray, high: np.ndarray) -> Sight:
         """The sight of positions that read the positions ``low`` to ``high`` (both included) of this axis."""
-        end = len(self.first) - 1
-        first, last = self.first[np.clip(low, 0, end)], self.last[np.clip(high, 0, end)]
-        inside = np.flatnonzero((high >= 0) & (low <= end))
-        if not len(inside):
-            return Sight(np.zeros_like(first), np.full_like(last, -1))
-        begin, stop = inside[0], inside[-1] + 1  # the others read padding only
-        first[:begin], last[:begin] = first[begin], first[begin] - 1
-        first[stop:], last[stop:] = last[stop - 1] + 1, last[stop - 1]
-        return Sight(first, last)
+        size = len(self.first)
+        places = np.arange(size, dtype=np.int64)
+        # The next position that sees anything, at or after each, and the one at or before it.
+        following = np.minimum.accumulate(np.where(self.seeing, places, size)[::-1])[::-1]
+        before = np.maximum.accumulate(np.where(self.seeing, places, -1))
+        begin = np.append(following, size)[np.clip(low, 0, size)]
+        end = np.where(high >= 0, before[np.clip(high, 0, size - 1)], -1)
+        sees = (begin <= end) & (begin < size)
+        first, last = self.first[np.clip(begin, 0, size - 1)], self.last[np.clip(end, 0, size - 1)]
+        return Sight(np.where(sees, first, NOTHING), np.where(sees, last, -1))
 
     def slid(self, move: Slide, kernel: int, stride: int, dilation: int) -> Sight:
         """After a window that moved over the axis."""
         start = np.arange(move.out, dtype=np.int64) * stride - move.before
-        if dilation > 1 and not (self.first <= self.last).all() and kernel * move.out < MOST_TAPS:
+        if dilation > 1 and not self.seeing.all() and kernel * move.out < MOST_TAPS:
             return self._tapped(start, kernel, dilation)
         return self.through(start, start + reach(kernel, dilation) - 1)
 
     def _tapped(self, start: np.ndarray, kernel: int, dilation: int) -> Sight:
         """Weight by weight: holes of a dilated window may lie just where something is to be seen."""
-        end = len(self.first)
-        first, last = np.full(len(start), np.iinfo(np.int64).max), np.full(len(start), -1)
+        size = len(self.first)
+        first, last = np.full(len(start), NOTHING), np.full(len(start), -1)
         for tap in range(kernel):
             at = start + tap * dilation
-            known = np.clip(at, 0, end - 1)
-            seeing = (at >= 0) & (at < end) & (self.first[known] <= self.last[known])
-            first = np.where(seeing, np.minimum(first, self.first[known]), first)
-            last = np.where(seeing, np.maximum(last, self.last[known]), last)
-        return Sight(first, last).filled()
-
-    def filled(self) -> Sight:
-        """Positions that see nothing, named as always: ``first`` the next pixel seen, ``last`` the one before."""
-        following = np.minimum.accumulate(self.first[::-1])[::-1]
-        before = np.maximum.accumulate(self.last)
-        nothing = self.first > self.last
-        following = np.where(following == np.iinfo(np.int64).max, before.max(initial=-1) + 1, following)
-        return Sight(np.where(nothing, following, self.first), np.where(nothing, before, self.last))
+            known, inside = np.clip(at, 0, size - 1), (at >= 0) & (at < size)
+            first = np.where(inside, np.minimum(first, self.first[known]), first)
+            last = np.where(inside, np.maximum(last, self.last[known]), last)
+        return Sight(first, last)
 
     def spread(self, move: Spread, kernel: int, stride: int, dilation: int) -> Sight:
         """After a transposed window."""
@@ -162,7 +163,4 @@ class Sight:
 
     def merged(self) -> Sight:
         """One position that reads all of them."""
-        seeing = self.first <= self.last  # the others name the pixels between which they lie
-        if not seeing.any():
-            return Sight(np.zeros(1, np.int64), np.full(1, -1, np.int64))
-        return Sight(self.first[seeing].min(keepdims=True), self.last[seeing].max(keepdims=True))
+        return Sight(self.first.min(keepdims=True), self.last.max(keepdims=True))

@@ -74,7 +74,8 @@ def plan(spec: Spec, shape: tuple[int, int, int] | None = None) -> tuple[Planned
         effect = _EFFECTS.get(layer.kind, _unchanged)(at, sights)
         at.check_values(effect.shape)
         sights = effect.sights
-        field = (sights[0].widest, sights[1].widest)
+        rows, columns = sights[0].widest, sights[1].widest
+        field = (rows, columns) if rows and columns else (0, 0)
         planned.append(
             PlannedLayer(
                 layer.name, layer.kind, layer.settings, current, effect.shape,

@@ -38,7 +38,8 @@ class Field:
         """Height and width, from the first to the last input pixel that really reaches one value, for the value that
         sees most: never more than the input has.
         """
-        return self.rows.widest, self.columns.widest
+        rows, columns = self.rows.widest, self.columns.widest
+        return (rows, columns) if rows and columns else (0, 0)
 
     @property
     def jump(self) -> tuple[float, float]:
