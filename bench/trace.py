@@ -60,7 +60,7 @@ def rivals(model: torch.nn.Module, source: torch.Tensor) -> dict[str, Callable[[
     if importlib.util.find_spec("torchlens"):
         import torchlens
 
-        found["torchlens"] = lambda: torchlens.log_forward_pass(model, source)
+        found["torchlens"] = lambda: torchlens.trace(model, source)  # 2.x; before, log_forward_pass
     return found
 
 

@@ -36,11 +36,19 @@ class Layer:
     in_place: bool = False
 
 
+def _learned(layer: nn.Module) -> tuple[Tensor, Tensor | None]:
+    """Weight and bias, without the detour that ``layer.weight`` takes."""
+    parameters = layer._parameters
+    weight = parameters["weight"]
+    assert weight is not None
+    return weight, parameters["bias"]
+
+
 def _conv(layer: nn.Conv2d, x: Tensor) -> Layer | None:
     padding = layer.padding
     if layer.padding_mode != "zeros" or isinstance(padding, str) or x.dim() != 4:
         return None
-    weight, bias = layer.weight, layer.bias
+    weight, bias = _learned(layer)
     settings = {
         "kernel": list(layer.kernel_size), "stride": list(layer.stride), "padding": sides(padding),
         "dilation": list(layer.dilation), "groups": layer.groups,
@@ -72,7 +80,7 @@ def _max_pool(layer: nn.MaxPool2d, x: Tensor) -> Layer | None:
 
 
 def _linear(layer: nn.Linear, x: Tensor) -> Layer | None:
-    weight, bias = layer.weight, layer.bias
+    weight, bias = _learned(layer)
     params = {"weight": weight} if bias is None else {"weight": weight, "bias": bias}
     return Layer("linear", {}, params, F.linear, (x, weight, bias))
 

@@ -6,7 +6,6 @@ import random
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -40,7 +39,7 @@ def evaluating(modules: Sequence[torch.nn.Module]) -> Iterator[None]:
         if buffer is not None
     ]
     kept = [(buffers, _joined(buffers)) for buffers in _alike(buffer for _, _, buffer in places)]
-    with random_state(all_generators=not all(_is_torchs_own(module) for module in modules)):
+    with random_state(all_generators=not _are_torchs_own(modules)):
         for module in training:
             module.training = False
         try:
@@ -91,14 +90,12 @@ def random_state(*, all_generators: bool = True) -> Iterator[None]:
             np.random.set_state(others[1])  # noqa: NPY002
 
 
-def _is_torchs_own(module: torch.nn.Module) -> bool:
-    """Whether only PyTorch's layers run in it, which draw from PyTorch's generators alone.
+def _are_torchs_own(modules: Sequence[torch.nn.Module]) -> bool:
+    """Whether only PyTorch's layers run, which draw from PyTorch's generators alone.
 
     NumPy's state takes as long to save as a small convolution, so it is saved for code we do not know.
     """
-    return _has_torchs_type(type(module).__module__) and not (module._forward_hooks or module._forward_pre_hooks)
-
-
-@cache
-def _has_torchs_type(home: str) -> bool:
-    return home.startswith("torch.nn.modules.")
+    homes = {type(module).__module__ for module in modules}
+    if not all(home.startswith("torch.nn.modules.") for home in homes):
+        return False
+    return not any(module._forward_hooks or module._forward_pre_hooks for module in modules)

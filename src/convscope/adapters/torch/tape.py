@@ -36,7 +36,7 @@ class Tape(TorchFunctionMode):
 
     def batched(self, tensor: Any) -> bool:
         """Whether this is a recorded value with the batch axis in front, and still the one that was recorded."""
-        return type(tensor) is torch.Tensor and self.ledger.is_batched(tensor) and self.ledger.is_fresh(tensor)
+        return self.ledger.is_batched(tensor) and self.ledger.is_fresh(tensor) and type(tensor) is torch.Tensor
 
     def direct(self, layer: Layer) -> Any:
         """A layer of PyTorch's own, which its attributes describe."""
