@@ -8,6 +8,7 @@ Measured in turn, the median of the ratios round by round. Exits 1 when a claim 
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 import sys
@@ -20,8 +21,11 @@ CLAIMS = {"see": 1.5, "--help": 0.3}
 
 
 def seconds(command: list[str], folder: Path) -> float:
+    # Both sides find their compiled files, as an installed package does; the round that is not counted writes them.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    environment["PYTHONPYCACHEPREFIX"] = str(folder / "compiled")
     start = time.perf_counter()
-    subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL, env=environment)
     return time.perf_counter() - start
 
 

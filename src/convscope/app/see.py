@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -52,29 +52,35 @@ def _recorded(network: Network, picture: Any, request: Request) -> Trace:
 
 
 def _draw(trace: Trace, steps: Sequence[Step], folder: Path, progress: Stages) -> dict[str, Any]:
+    """Write the contact sheet, each step and its kernels; the file names by kind and step."""
     from convscope.draw import contact, kernels, save_png, step_picture
 
-    places = {step.name: number for number, step in enumerate(trace)}
-    jobs: list[tuple[str, Callable[[], Any]]] = []
-    names: dict[str, Any] = {"steps": {}, "kernels": {}}
-    for step in steps:
-        stem = f"{places[step.name]:03d}-{safe_name(step.name)}"
-        names["steps"][step.name] = f"{stem}.png"
-        jobs.append((f"{stem}.png", lambda step=step: step_picture(step)))  # type: ignore[misc]
-        if step.kind in {"conv2d", "conv_transpose2d"} and "weight" in step.params:
-            names["kernels"][step.name] = f"{stem}-kernels.png"
-            jobs.append((f"{stem}-kernels.png", lambda step=step: kernels(step)))  # type: ignore[misc]
-    names["contact"] = "contact.png"
-    jobs.insert(0, ("contact.png", lambda: contact(trace, steps=[step.name for step in steps])))
-    progress.stage("drawing", total=len(jobs))
+    with_kernels = [s for s in steps if s.kind in {"conv2d", "conv_transpose2d"} and "weight" in s.params]
+    names: dict[str, Any] = {
+        "steps": {step.name: f"{_stem(trace, step)}.png" for step in steps},
+        "kernels": {step.name: f"{_stem(trace, step)}-kernels.png" for step in with_kernels},
+        "contact": "contact.png",
+    }
+    progress.stage("drawing", total=len(steps) + len(with_kernels) + 1)
+    with ThreadPoolExecutor(max_workers=2) as pool:  # compressing a picture leaves Python free to draw the next
+        saving: list[Future[None]] = []
 
-    def work(job: tuple[str, Callable[[], Any]]) -> None:
-        save_png(job[1](), folder / job[0])
-        progress.advance()
+        def save(picture: Any, file: str) -> None:
+            saving.append(pool.submit(save_png, picture, folder / file))
+            progress.advance()
 
-    with ThreadPoolExecutor(max_workers=4) as pool:
-        list(pool.map(work, jobs))
+        save(contact(trace, steps=[step.name for step in steps]), names["contact"])
+        for step in steps:
+            save(step_picture(step), names["steps"][step.name])
+        for step in with_kernels:
+            save(kernels(step), names["kernels"][step.name])
+        for saved in saving:
+            saved.result()
     return names
+
+
+def _stem(trace: Trace, step: Step) -> str:
+    return f"{trace.steps.index(step):03d}-{safe_name(step.name)}"
 
 
 def _keep(trace: Trace, network: Network, folder: Path) -> dict[str, str]:
