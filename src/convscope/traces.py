@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from convscope.arithmetic import Pixel
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False, init=False)
 class Step:
     """One operation as it really ran.
 
@@ -52,15 +52,24 @@ class Step:
     name: str
     kind: str
     value: Float32[np.ndarray, "..."]
-    inputs: tuple[Step, ...] = ()
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    params: Mapping[str, np.ndarray] = field(default_factory=dict)
-    module: str = ""
-    dtype: str = "float32"
-    batched: bool = True
+    inputs: tuple[Step, ...]
+    settings: Mapping[str, Any]
+    params: Mapping[str, np.ndarray]
+    module: str
+    dtype: str
+    batched: bool
 
-    def __post_init__(self) -> None:
-        self.value.flags.writeable = False
+    def __init__(
+        self, name: str, kind: str, value: Float32[np.ndarray, "..."], inputs: tuple[Step, ...] = (),
+        settings: Mapping[str, Any] | None = None, params: Mapping[str, np.ndarray] | None = None,
+        module: str = "", dtype: str = "float32", batched: bool = True,
+    ) -> None:  # fmt: skip
+        # By hand, since a frozen dataclass sets its fields one by one, and recording makes many steps.
+        self.__dict__.update(
+            name=name, kind=kind, value=value, inputs=inputs, settings={} if settings is None else settings,
+            params={} if params is None else params, module=module, dtype=dtype, batched=batched,
+        )  # fmt: skip
+        value.flags.writeable = False
 
     @property
     def shape(self) -> tuple[int, ...]:

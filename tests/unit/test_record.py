@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -203,6 +205,14 @@ def test_saved_and_loaded_a_trace_is_the_same(tmp_path: Path) -> None:
         np.testing.assert_array_equal(ours.value, theirs.value)
     assert again["stem"].pixel(1, 2, 3).holds
     assert again.scores == trace.scores
+
+
+def test_a_step_stays_as_it_was_made_and_travels() -> None:
+    step = cs.Step("a", "relu", np.zeros(3, np.float32))
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        step.name = "b"  # type: ignore[misc]
+    again = pickle.loads(pickle.dumps(step))
+    assert (again.name, again.settings, again.shape) == ("a", {}, (3,))
 
 
 def test_nan_is_kept_and_said() -> None:

@@ -95,9 +95,10 @@ def all_modules(model: torch.nn.Module) -> list[tuple[str, torch.nn.Module]]:
         if id(module) not in known:
             known.add(id(module))
             found.append((path, module))
-            below = f"{path}." if path else ""
-            children = [(below + name, child) for name, child in module._modules.items() if child is not None]
-            waiting += reversed(children)
+            if module._modules:
+                below = f"{path}." if path else ""
+                children = [(below + name, child) for name, child in module._modules.items() if child is not None]
+                waiting += reversed(children)
     return found
 
 

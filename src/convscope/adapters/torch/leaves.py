@@ -8,8 +8,7 @@ left to the tape. A test holds that both ways give the same record.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -18,8 +17,7 @@ from torch.nn import functional as F  # noqa: N812 - its usual name
 from convscope.adapters.torch.describe import Settings, pair, sides
 
 
-@dataclass(slots=True)
-class Layer:
+class Layer(NamedTuple):
     """What a layer in eval mode is about to do with its one input.
 
     Attributes:

@@ -18,8 +18,10 @@ _LOCKS_GUARD = threading.Lock()
 @contextmanager
 def exclusively(model: torch.nn.Module) -> Iterator[None]:
     """Hold the one lock of this model: two threads that hook one model mix up their recordings."""
-    with _LOCKS_GUARD:
-        lock = _LOCKS.setdefault(model, threading.RLock())
+    lock = _LOCKS.get(model)
+    if lock is None:
+        with _LOCKS_GUARD:
+            lock = _LOCKS.setdefault(model, threading.RLock())
     with lock:
         yield
 
