@@ -15,8 +15,8 @@ from convscope.adapters.torch.live import LiveOperation
 from convscope.adapters.torch.restore import evaluating, exclusively
 from convscope.adapters.torch.scopes import Call, watching
 from convscope.adapters.torch.tape import Tape
-from convscope.errors import MemoryBudgetError, ModelError
-from convscope.network import DEFAULT_MEMORY, Preprocessing, Run
+from convscope.errors import Cancelled, MemoryBudgetError, ModelError
+from convscope.network import DEFAULT_MEMORY, Preprocessing, Run, Watch
 
 
 class TorchNetwork:
@@ -48,18 +48,20 @@ class TorchNetwork:
         self.labels = labels
         self.about: Mapping[str, Any] = about or {}
 
-    def run(self, value: Float32[np.ndarray, "c h w"], *, memory: int = DEFAULT_MEMORY) -> Run:
+    def run(
+        self, value: Float32[np.ndarray, "c h w"], *, memory: int = DEFAULT_MEMORY, watch: Watch | None = None
+    ) -> Run:
         """Run once on ``value`` and keep every operation's output; see :class:`convscope.network.Network`."""
         with exclusively(self.model), torch.no_grad():
             modules = all_modules(self.model)
-            ledger = Ledger([module for _, module in modules], memory)
+            ledger = Ledger([module for _, module in modules], memory, watch)
             source = self._prepared(value, modules)
             ledger.add("input", source, [], {}, {}, Call("", None), lead=True, mixes=False)
             run = Run()
             try:
                 output = self._forward(ledger, source, modules)
                 run.outputs = _outputs(ledger, output)
-            except MemoryBudgetError:
+            except (MemoryBudgetError, Cancelled):
                 raise
             except Exception as error:  # noqa: BLE001 - whatever the user's network raises is reported with how far it got
                 run.error = error

@@ -12,6 +12,7 @@ from convscope.adapters.torch.keep import memory_of, tensors_in, version_of
 from convscope.adapters.torch.live import LiveOperation
 from convscope.adapters.torch.scopes import Call
 from convscope.errors import MemoryBudgetError, RunError
+from convscope.network import Watch
 
 
 class Ledger:
@@ -20,9 +21,10 @@ class Ledger:
     Args:
         modules: all modules of the network; their parameters and buffers are never taken for values.
         memory: how many bytes of values may be kept.
+        watch: told of every operation as soon as it is recorded.
     """
 
-    def __init__(self, modules: Sequence[torch.nn.Module], memory: int) -> None:
+    def __init__(self, modules: Sequence[torch.nn.Module], memory: int, watch: Watch | None = None) -> None:
         self.operations: list[LiveOperation] = []
         self._modules = modules
         self._parameters = [p for m in modules for p in m._parameters.values() if p is not None]
@@ -40,6 +42,7 @@ class Ledger:
         self._exposed: set[int] = set()
         self._written_parameters: list[tuple[torch.Tensor, torch.Tensor]] = []
         self._memory = memory
+        self._watch = watch
         self._used = 0
 
     def add(
@@ -66,12 +69,14 @@ class Ledger:
         if self._hidden:
             operation.aliases.append(tensor)
             self._spend(operation)
-            return operation
-        memory = memory_of(tensor)
-        if memory not in self._by_memory:
-            self._by_memory[memory] = []
-            self._spend(operation)
-        self._by_memory[memory].append(operation)
+        else:
+            memory = memory_of(tensor)
+            if memory not in self._by_memory:
+                self._by_memory[memory] = []
+                self._spend(operation)
+            self._by_memory[memory].append(operation)
+        if self._watch is not None:
+            self._watch(operation)
         return operation
 
     def _spend(self, operation: LiveOperation) -> None:

@@ -145,9 +145,10 @@ TABLE |= {
     name: _operation(name, "input")
     for name in (
         *("relu", "relu6", "selu", "silu", "mish", "sigmoid", "tanh", "hardsigmoid", "hardswish", "softsign"),
-        *("logsigmoid", "exp", "log", "sqrt", "rsqrt", "abs", "neg", "square", "sin", "cos", "reciprocal"),
+        *("exp", "log", "sqrt", "rsqrt", "abs", "neg", "square", "sin", "cos", "reciprocal"),
     )
 }
+TABLE["log_sigmoid"] = TABLE["logsigmoid"] = _operation("logsigmoid", "input")  # F.logsigmoid calls itself log_sigmoid
 TABLE |= {
     name: _operation(kind, "input other alpha=1 rounding_mode=None", d.binary)
     for kind, names in {

@@ -1,0 +1,61 @@
+/** Ties the view's state to the page's address, both ways; back and forward walk through what was looked at. */
+import { fromHash, manners, toHash } from "./address.js";
+import { firstStep } from "./select.js";
+import { store } from "./state.js";
+
+let stop = () => {};
+
+/** Language and theme from the address, or from what the browser prefers. */
+export function readManners() {
+  const preferred = navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en";
+  store.set({ language: preferred, ...manners(new URLSearchParams(location.hash.replace(/^#/, ""))) });
+}
+
+/**
+ * Show what the address asks for, and from then on keep the two the same.
+ * @param {import("./data/trace.js").Trace} trace
+ */
+export function followAddress(trace) {
+  stop();
+  const blank = { step: firstStep(trace), channel: null, pixel: null, tab: /** @type {const} */ ("atlas"), unfolded: [], expanded: [] };
+  store.set({ ...blank, ...fromHash(location.hash, trace.steps) });
+  let written = location.hash.replace(/^#/, "");
+  let place = placeOf();
+  const write = () => {
+    const hash = toHash(store.get(), trace.steps);
+    if (hash === written) return;
+    written = hash;
+    const moved = placeOf() !== place;
+    place = placeOf();
+    remember(hash, moved);
+  };
+  const read = () => {
+    written = location.hash.replace(/^#/, "");
+    store.set(fromHash(written, trace.steps));
+    place = placeOf();
+  };
+  const unsubscribe = store.subscribe(write);
+  window.addEventListener("hashchange", read);
+  window.addEventListener("popstate", read);
+  stop = () => {
+    unsubscribe();
+    window.removeEventListener("hashchange", read);
+    window.removeEventListener("popstate", read);
+  };
+}
+
+/** Another step or tab is a place to come back to; another pixel of the same map is not. */
+function placeOf() {
+  const { step, channel, tab } = store.get();
+  return `${step} ${channel} ${tab}`;
+}
+
+/** @param {string} hash @param {boolean} moved */
+function remember(hash, moved) {
+  try {
+    if (moved) history.pushState(null, "", `#${hash}`);
+    else history.replaceState(null, "", `#${hash}`);
+  } catch {
+    // A frame without an address of its own (a notebook's) keeps no history.
+  }
+}

@@ -1,0 +1,32 @@
+/** Finding channels by number: `12`, `3-7`, `0, 5, 9–12`. */
+
+const RANGE = /^(\d{1,9})(?:\s*[-–—~～－至]\s*(\d{1,9}))?$/;
+
+/**
+ * The channels a reader asked for, as a test of a channel; null where nothing (or nothing sensible) was asked.
+ * @param {string} text
+ * @returns {((channel: number) => boolean) | null}
+ */
+export function searchOf(text) {
+  const parts = text.split(/[,;，；、\s]+(?![-–—~～－至])(?<![-–—~～－至]\s*)/).filter(Boolean);
+  const ranges = parts.map((part) => RANGE.exec(part.trim())).filter((found) => found !== null);
+  if (!ranges.length || ranges.length < parts.length) return null;
+  const bounds = ranges.map(([, from, to]) => [Number(from), Number(to ?? from)].sort((a, b) => a - b));
+  return (channel) => bounds.some(([low, high]) => low <= channel && channel <= high);
+}
+
+/**
+ * Positions, in the given order, that were asked for.
+ * @param {Int32Array} order
+ * @param {string} text
+ * @returns {Int32Array}
+ */
+export function found(order, text) {
+  const wanted = searchOf(text);
+  return wanted ? order.filter(wanted) : order;
+}
+
+/** Whether a text asks for something that cannot be understood. @param {string} text */
+export function isUnclear(text) {
+  return text.trim() !== "" && searchOf(text) === null;
+}

@@ -1,0 +1,162 @@
+/** From columns to pixels: what stands where, in the coordinates of the strip that scrolls. */
+import { rank } from "./ranks.js";
+import { routes } from "./wires.js";
+
+/** @typedef {import("./blocks.js").Node} Node */
+/** @typedef {import("./blocks.js").Block} Block */
+/** @typedef {import("./wires.js").Wire} Wire */
+/** @typedef {"maps" | "vector" | "scores" | "tile"} Look */
+/**
+ * @typedef {object} Content  What a column has to show.
+ * @property {Look} look
+ * @property {number} count  Channels, or numbers of a vector.
+ */
+/**
+ * @typedef {object} Column
+ * @property {number} node
+ * @property {number} step
+ * @property {Block | null} folded
+ * @property {Look} look
+ * @property {number} count
+ * @property {number} rank
+ * @property {number} x
+ * @property {number} y
+ * @property {number} width
+ * @property {number} height
+ * @property {boolean} flat  Whether it shares the height with other lanes, so that its head has one line.
+ * @property {boolean} expanded
+ * @property {number} across  Cells side by side.
+ * @property {number} shown  Cells in view, or at least begun.
+ * @property {number} bodyX  Where the first cell stands, and how far apart cells are.
+ * @property {number} bodyY
+ * @property {number} bodyWidth
+ * @property {number} bodyHeight
+ * @property {number} pitchX
+ * @property {number} pitchY
+ * @property {number} cellWidth
+ * @property {number} cellHeight
+ */
+/** @typedef {{ block: Block, x: number, y: number, width: number }} Bracket */
+/**
+ * @typedef {object} Layout
+ * @property {number} width
+ * @property {number} height
+ * @property {Column[]} columns  One a node.
+ * @property {Wire[]} wires
+ * @property {Bracket[]} brackets
+ */
+
+const EDGE = 22;
+const GAP = 34;
+const HEAD = 42;
+const FLAT_HEAD = 25;
+const FOOT = 44;
+const FLAT_FOOT = 22;
+const LABEL = 15;
+const APART = 6;
+const BRACKET = 22;
+const PAD = 10;
+const NARROWEST = 74;
+const BAR = 17;
+const BAR_WIDTH = 84;
+const SCORES_WIDTH = 176;
+const MOST_ACROSS = 6;
+const SCROLLBAR = 12;
+const LOWEST_LANE = FLAT_HEAD + FLAT_FOOT + LABEL + 40;
+
+/**
+ * Size of one map's place, the same in the whole flow: about five of them fill the height, and maps keep their own shape inside.
+ * @param {number} height  Of a column's body.
+ * @param {number} aspect  Width over height of the network's input.
+ */
+export function cellSize(height, aspect) {
+  const wide = Math.min(1.6, Math.max(0.7, aspect));
+  const rows = height < 470 ? 5 : 6;
+  const tall = Math.min(84, Math.max(40, Math.floor(height / rows) - LABEL), Math.floor(108 / wide));
+  return { cellHeight: tall, cellWidth: Math.round(tall * wide) };
+}
+
+/**
+ * @param {readonly Node[]} nodes
+ * @param {readonly Content[]} contents  One a node.
+ * @param {ReadonlySet<number>} expanded  Steps whose columns show everything.
+ * @param {readonly Block[]} open  Unfolded blocks.
+ * @param {{ height: number, aspect: number }} room
+ * @returns {Layout}
+ */
+export function layOut(nodes, contents, expanded, open, room) {
+  const { places, lanes, passing } = rank(nodes);
+  const depth = open.reduce((most, block) => Math.max(most, block.depth + 1), 0);
+  const plan = routes(nodes, places, passing, lanes);
+  const top = PAD + depth * BRACKET + plan.above;
+  const free = room.height - top - PAD - plan.below;
+  const high = Math.max(free, ...lanes.map((count) => count * LOWEST_LANE));
+  const cell = cellSize(free - HEAD - FOOT, room.aspect);
+  const loose = nodes.map((node, i) => {
+    const laneHeight = high / lanes[places[i].rank];
+    const size = sizeOf(contents[i], laneHeight, cell, lanes[places[i].rank] > 1, expanded.has(node.step));
+    return { ...size, node: i, step: node.step, folded: node.folded, rank: places[i].rank, x: 0, y: top + places[i].lane * laneHeight };
+  });
+  const width = putSideBySide(loose, lanes.length);
+  const columns = loose.map(placed);
+  const at = { top, high, above: top - plan.above, below: top + high + plan.below };
+  return {
+    width,
+    height: top + high + plan.below + PAD,
+    columns,
+    wires: plan.draw(columns, at),
+    brackets: open.flatMap((block) => bracketOf(block, nodes, columns)),
+  };
+}
+
+/**
+ * @param {Content} content
+ * @param {number} height
+ * @param {{ cellWidth: number, cellHeight: number }} cell
+ * @param {boolean} flat
+ * @param {boolean} wanted  Whether everything should be shown.
+ */
+function sizeOf({ look, count }, height, cell, flat, wanted) {
+  const head = flat ? FLAT_HEAD : HEAD;
+  const bars = look === "vector" || look === "scores";
+  const pitchY = bars ? BAR : cell.cellHeight + LABEL;
+  const room = height - head - (flat ? FLAT_FOOT : FOOT);
+  const rows = Math.max(1, Math.floor(room / pitchY));
+  const expanded = wanted && count > rows;
+  const across = expanded && !bars ? Math.min(MOST_ACROSS, Math.ceil(count / rows)) : 1;
+  const cellWidth = look === "scores" ? SCORES_WIDTH : look === "vector" ? BAR_WIDTH : cell.cellWidth;
+  const scrolls = expanded && Math.ceil(count / across) > rows;
+  const bodyWidth = across * (cellWidth + APART) - APART + (scrolls ? SCROLLBAR : 0);
+  const shownRows = Math.min(rows, Math.ceil(count / across));
+  return {
+    look, count, flat, expanded, across, height, cellWidth,
+    shown: expanded ? count : Math.min(rows, count),
+    width: Math.max(NARROWEST, bodyWidth), bodyX: 0, bodyY: head + Math.max(0, (room - shownRows * pitchY) / 2), bodyWidth,
+    bodyHeight: shownRows * pitchY,
+    pitchX: cellWidth + APART, pitchY, cellHeight: bars ? BAR : cell.cellHeight,
+  }; // prettier-ignore
+}
+
+/** Gives every rank its x; returns the width of the whole. @param {{ rank: number, width: number, x: number }[]} columns @param {number} ranks */
+function putSideBySide(columns, ranks) {
+  const widths = new Array(ranks).fill(0);
+  for (const { rank: at, width } of columns) widths[at] = Math.max(widths[at], width);
+  const starts = [EDGE];
+  widths.forEach((width, at) => starts.push(starts[at] + width + GAP));
+  for (const column of columns) column.x = starts[column.rank] + (widths[column.rank] - column.width) / 2;
+  return starts[ranks] - GAP + EDGE;
+}
+
+/** @param {Column} column @returns {Column} */
+function placed(column) {
+  return { ...column, bodyX: column.x + (column.width - column.bodyWidth) / 2, bodyY: column.y + column.bodyY };
+}
+
+/** @param {Block} block @param {readonly Node[]} nodes @param {readonly Column[]} columns @returns {Bracket[]} */
+function bracketOf(block, nodes, columns) {
+  const inside = columns.filter((_, i) => nodes[i].step >= block.first && nodes[i].step <= block.last);
+  if (inside.length === 0) return [];
+  const left = Math.min(...inside.map(({ x }) => x));
+  const right = Math.max(...inside.map(({ x, width }) => x + width));
+  return [{ block, x: left - 8, y: PAD + block.depth * BRACKET, width: right - left + 16 }];
+}
