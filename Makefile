@@ -1,6 +1,6 @@
 # make demo    set up, then see a photo inside a network
 # make test    set up, then run the tests
-# make check   tests, lint, types, docs: what CI runs
+# make check   tests, lint, types (Python and JavaScript), docs: what CI runs
 # make bench   the measurements behind the claims of speed
 # make gallery build the pictures of the documentation again
 # make clean   remove what was made here
@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test check lint types docs bench gallery clean
+.PHONY: demo test check lint types web docs bench gallery clean
 
 # A stamp is newer than what it was made from, so a second run installs nothing.
 $(VENV)/ready: pyproject.toml constraints.txt
@@ -19,9 +19,15 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	@$(PIP) -e .
 	@touch $@
 
-$(VENV)/ready-test: $(VENV)/ready
+$(VENV)/ready-test: $(VENV)/ready requirements-dev.txt tools/chromium.sh
 	@echo "adding what the tests and checks need ..."
 	@$(PIP) --requirement requirements-dev.txt
+	@tools/chromium.sh
+	@touch $@
+
+$(VENV)/ready-web: package.json
+	@mkdir -p $(VENV)
+	@npm install --no-package-lock --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 demo: $(VENV)/ready
@@ -37,10 +43,15 @@ lint: $(VENV)/ready-test
 types: $(VENV)/ready-test
 	$(BIN)/mypy
 
+web: $(VENV)/ready-web $(VENV)/ready-test
+	node_modules/.bin/tsc --project .
+	PYTHON=$(BIN)/python node --test tests/web/
+	$(BIN)/python tools/refresh_vendor.py --check
+
 docs: $(VENV)/ready-test
 	$(BIN)/zensical build --clean
 
-check: lint types docs test
+check: lint types web docs test
 
 bench: $(VENV)/ready-test
 	$(BIN)/python bench/start.py
@@ -51,4 +62,4 @@ gallery: $(VENV)/ready-test
 	$(BIN)/python examples/make_gallery.py
 
 clean:
-	rm -rf $(VENV) convscope-out site build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) node_modules convscope-out site build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

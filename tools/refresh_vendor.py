@@ -71,7 +71,7 @@ def plain(source: str) -> str:
     lines = [line for line in source.splitlines() if not line.startswith("//# sourceMappingURL")]
     text = "\n".join(lines).replace('from"preact"', 'from"./preact.js"')
     if "export default " in text:
-        text = text.replace("export default ", "export const htm=", 1)
+        text = text.replace("export default ", "\nexport const htm=", 1)
     return text.rstrip() + "\n"
 
 

@@ -16,7 +16,7 @@ def script() -> str:
     """The text of ``tables.js``."""
     tables = "".join(f"  {name}:\n{_lines(colormap(name).tobytes().hex())},\n" for name in NAMES)
     return (
-        "/** Colour tables, 256 colours of six hexadecimal digits each. Made by tools/web_colors.py; not to be edited. */\n"
+        "/** Colour tables, 256 colours of six hexadecimal digits each. Made by tools/web_colors.py. */\n"
         f"export const TABLES = {{\n{tables}}};\n\n"
         "/** Colours of values that are no number of a table. */\n"
         f'export const NOT_A_NUMBER = "{_hex(NOT_A_NUMBER)}";\n'

@@ -4,16 +4,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["Step", "Trace", "figure", "load", "trace"]
+__all__ = ["Step", "Trace", "export", "figure", "load", "trace"]
 
 if TYPE_CHECKING:
     from convscope.draw import figure
+    from convscope.page import export
     from convscope.store import load
     from convscope.traces import Step, Trace
     from convscope.tracing import trace
 
 # Looked up when first used: `import convscope` stays instant. No module is called like a verb.
-_HOME = {"trace": "tracing", "load": "store", "figure": "draw", "Trace": "traces", "Step": "traces"}
+_HOME = {
+    "trace": "tracing",
+    "load": "store",
+    "figure": "draw",
+    "export": "page",
+    "Trace": "traces",
+    "Step": "traces",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -14,6 +14,7 @@
     └── RunError (RuntimeError)     the call was right, the work failed   exit status 1
         ├── ForwardError            the network raised; says how far it got
         ├── MemoryBudgetError       recording would need more memory than allowed
+        ├── Cancelled               whoever watched the run wanted no more of it
         └── StaleParametersError    a network's parameters changed after the trace was made
 
 The command line prints the sentence and exits with ``exit_status``; Python callers catch the class.
@@ -84,6 +85,10 @@ class ForwardError(RunError):
 
 class MemoryBudgetError(RunError):
     """Recording every value would take more memory than the budget allows."""
+
+
+class Cancelled(RunError):
+    """The run was stopped because nobody wants its result any more."""
 
 
 class StaleParametersError(RunError):

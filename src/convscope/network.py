@@ -7,7 +7,7 @@ in the order in which they ran. It knows nothing of pictures beyond how pixels s
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -80,6 +80,11 @@ class Live(Protocol):
         """The tensors it used that are not operations; may read them only when asked."""
 
 
+Watch = Callable[[Live], None]
+"""Is told of an operation as soon as it is recorded, in the thread that runs the network; its ``name`` is given only
+when the run ends, its ``module`` and ``kind`` are there. Raising :class:`convscope.errors.Cancelled` stops the run."""
+
+
 @dataclass
 class Run:
     """One forward pass: the operations in order, the outputs, and what stopped it, if anything."""
@@ -108,9 +113,17 @@ class Network(Protocol):
     labels: tuple[str, ...]
     about: Mapping[str, Any]
 
-    def run(self, value: Float32[np.ndarray, "c h w"], *, memory: int = DEFAULT_MEMORY) -> Run:
+    def run(
+        self, value: Float32[np.ndarray, "c h w"], *, memory: int = DEFAULT_MEMORY, watch: Watch | None = None
+    ) -> Run:
         """Run once on ``value`` and keep every operation's output.
+
+        Args:
+            value: the prepared input.
+            memory: how many bytes of values may be kept.
+            watch: told of every operation as soon as it is recorded.
 
         Raises:
             MemoryBudgetError: keeping them would take more than ``memory`` bytes.
+            Cancelled: ``watch`` raised it; the model is as it was before.
         """

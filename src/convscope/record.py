@@ -14,7 +14,7 @@ from convscope import __version__
 from convscope.allocator import keep_freed_memory
 from convscope.errors import ForwardError, ImageError
 from convscope.image import Picture, fit_within, open_image, resize, to_input
-from convscope.network import DEFAULT_MEMORY, Live, Network, Preprocessing, Run
+from convscope.network import DEFAULT_MEMORY, Live, Network, Preprocessing, Run, Watch
 from convscope.traces import Placement, Step, Trace
 
 #: Longest side, in pixels, of the photo that a trace carries for showing.
@@ -38,7 +38,7 @@ class Prepared:
     origin: Mapping[str, Any]
 
 
-def record(network: Network, image: Any, *, memory: int = DEFAULT_MEMORY) -> Trace:
+def record(network: Network, image: Any, *, memory: int = DEFAULT_MEMORY, watch: Watch | None = None) -> Trace:
     """Run ``network`` once on ``image`` and keep everything that happened.
 
     Args:
@@ -46,6 +46,7 @@ def record(network: Network, image: Any, *, memory: int = DEFAULT_MEMORY) -> Tra
         image: whatever :func:`convscope.image.open_image` takes; or a tensor or float array
             ``(C, H, W)`` or ``(1, C, H, W)`` that goes to the network as it is; or a :class:`Prepared`.
         memory: how many bytes of values may be kept.
+        watch: told of every operation as soon as it is recorded; for progress, and to stop the run.
 
     Returns:
         the trace. Its values never change afterwards, whatever happens to the network.
@@ -54,10 +55,11 @@ def record(network: Network, image: Any, *, memory: int = DEFAULT_MEMORY) -> Tra
         ImageError: the image cannot be read or does not suit the network.
         MemoryBudgetError: the values would take more than ``memory`` bytes.
         ForwardError: the network raised; says how far it got and carries the partial trace.
+        Cancelled: ``watch`` raised it; the network is as it was before.
     """
     keep_freed_memory()
     prepared = image if isinstance(image, Prepared) else prepare(image, network.preprocessing)
-    run = network.run(prepared.value, memory=memory)
+    run = network.run(prepared.value, memory=memory, watch=watch)
     about = {
         "network": network.title,
         "image": prepared.origin,

@@ -7,7 +7,6 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
-from zoo import ZOO, make
 
 import convscope
 from convscope.arithmetic import KINDS
@@ -15,6 +14,7 @@ from convscope.contribution import contributions
 from convscope.contribution.replay import OPERATIONS, replay
 from convscope.errors import CallError, NoArithmetic
 from convscope.traces import Placement, Step, Trace
+from zoo import ZOO, make
 
 FOLLOWED = ["resnet", "inception", "mobilenet", "fashion cnn"]
 
@@ -217,6 +217,6 @@ def test_what_cannot_be_run_again_says_so() -> None:
     x = Step("x", "input", np.ones((1, 2, 2), np.float32))
     with pytest.raises(NoArithmetic, match=r"step 'y' \(fft\) cannot be run again from its numbers"):
         replay(Step("y", "fft", x.value, (x,)), [torch.ones(1, 2, 2)])
+    told = {"kernel": [1, 1], "stride": [1, 1], "padding": [0] * 4, "dilation": [1, 1], "groups": 1}
     with pytest.raises(NoArithmetic, match="the trace does not hold its 'weight'"):
-        told = {"kernel": [1, 1], "stride": [1, 1], "padding": [0] * 4, "dilation": [1, 1], "groups": 1}
         replay(Step("y", "conv2d", x.value, (x,), told), [torch.ones(1, 2, 2)])

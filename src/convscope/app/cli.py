@@ -99,6 +99,48 @@ Code = Annotated[
     str | None,
     typer.Option("--code", metavar="pytorch|keras", help="Print the network as a script for PyTorch or Keras instead."),
 ]
+NoHtml = Annotated[bool, typer.Option("--no-html", help="Leave out page.html.")]
+Traced = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[TRACE|IMAGE]",
+        help="A trace.safetensors that convscope see wrote; or a photo; or chelsea, astronaut, coffee. Without it: "
+        "chelsea.",
+        show_default=False,
+    ),
+]
+OutFile = Annotated[
+    Path | None, typer.Option("--out", metavar="FILE", help="The file to write. Without it: NAME.html, by the photo.")
+]
+OverwriteFile = Annotated[bool, typer.Option("--overwrite", help="Replace FILE if it exists.")]
+Full = Annotated[bool, typer.Option("--full", help="Every number, however large the file becomes.")]
+Channels = Annotated[
+    int | None,
+    typer.Option("--channels", metavar="K", min=1, help="Every number of K channels a step, whatever that takes."),
+]
+Limit = Annotated[
+    float,
+    typer.Option(
+        "--limit", metavar="MB", min=0.1, help="How large the file may become; weak channels are left out first."
+    ),
+]
+Port = Annotated[
+    int | None,
+    typer.Option(
+        "--port",
+        metavar="N",
+        min=0,
+        max=65535,
+        help="Port to listen at; 0 for any. Without it: 8737, or any that is free.",
+    ),
+]
+Host = Annotated[
+    str,
+    typer.Option(
+        "--host", metavar="ADDRESS", help="Address to listen at; any other than 127.0.0.1 lets other machines in."
+    ),
+]
+NoBrowser = Annotated[bool, typer.Option("--no-browser", help="Only print the address.")]
 
 
 def _version(wanted: bool) -> bool:
@@ -131,16 +173,19 @@ def see(
     layer: Layers = None,
     overwrite: Overwrite = False,
     memory: Memory = 4.0,
+    no_html: NoHtml = False,
     as_json: Json = False,
 ) -> None:
-    """Send one photo through a network and show every step: a table, a picture of each, a contact sheet.
+    """Send one photo through a network and show every step: a table, a picture of each, a contact sheet, a page.
 
-    Writes DIR/contact.png, one picture a step, the kernels, and trace.safetensors with every number.
+    Writes DIR/page.html to look around in, DIR/contact.png, one picture a step, the kernels, and trace.safetensors
+    with every number.
     """
     from convscope.app.opening import Request
     from convscope.app.see import run
 
-    run(Request(image, weights, seed, scale, size, out, layer or [], overwrite, memory, as_json), net, model)
+    request = Request(image, weights, seed, scale, size, out, layer or [], overwrite, memory, as_json)
+    run(request, net, model, page=not no_html)
 
 
 @app.command(epilog="Example: convscope summary --net fashion-cnn")
@@ -189,6 +234,60 @@ def compare(
     run(request, net or [], vary or [], model or [])
 
 
+@app.command(epilog="Example: convscope export cat.jpg --net fashion-cnn --out cat.html")
+def export(
+    source: Traced = None,
+    net: Net = None,
+    model: Model = None,
+    weights: Weights = None,
+    seed: Seed = 0,
+    scale: Scale = "unit",
+    size: Size = None,
+    out: OutFile = None,
+    full: Full = False,
+    channels: Channels = None,
+    limit: Limit = 12.0,
+    overwrite: OverwriteFile = False,
+    memory: Memory = 4.0,
+    as_json: Json = False,
+) -> None:
+    """Write the page to one HTML file, to keep, mail or put on a website: it needs no program and no network.
+
+    What does not fit in --limit is left out: numbers of the channels that matter least. Every channel has a picture.
+    """
+    from convscope.app.export import run
+    from convscope.app.opening import Request
+
+    request = Request(source, weights, seed, scale, size, out, [], overwrite, memory, as_json)
+    run(request, net, model, full=full, channels=channels, limit=limit)
+
+
+@app.command(epilog="Example: convscope serve cat.jpg --net fashion-cnn")
+def serve(
+    image: Image = None,
+    net: Nets = None,
+    model: Models = None,
+    weights: Weights = None,
+    seed: Seed = 0,
+    scale: Scale = "unit",
+    size: Size = None,
+    port: Port = None,
+    host: Host = "127.0.0.1",
+    no_browser: NoBrowser = False,
+) -> None:
+    """Open the page in a browser: your pictures, your networks, every number. Ctrl-C stops it.
+
+    Only this machine can reach it. Without a command, convscope does the same.
+    """
+    from convscope.app.opening import Request
+    from convscope.app.serve import run
+
+    request = Request(
+        image, weights, seed, scale, size, out=None, layers=[], overwrite=False, memory=4.0, as_json=False
+    )
+    run(request, net or [], model or [], host=host, port=port, browser=not no_browser)
+
+
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 done, 1 the work failed, 2 the call was wrong, 4 disk full, 130 stopped."""
     arguments = sys.argv[1:] if arguments is None else arguments
@@ -196,7 +295,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     arguments = [argument for argument in arguments if argument != "--debug"]  # wherever it was typed
     sys.path.insert(0, "")  # package.module:function is found as `python -m` would find it
     try:
-        status = app(arguments or ["--help"], prog_name="convscope", standalone_mode=False)
+        status = app(arguments or ["serve"], prog_name="convscope", standalone_mode=False)
         if status == INTERRUPTED:  # how typer reports Ctrl-C
             _said(STOPPED, INTERRUPTED)
     except typer.Exit as done:

@@ -19,7 +19,7 @@ from convscope.traces import Step, Trace
 from convscope.tracing import open_network
 
 
-def run(request: Request, net: str | None, model: str | None) -> None:
+def run(request: Request, net: str | None, model: str | None, *, page: bool = True) -> None:
     """Do what the command line asked for; see :func:`convscope.app.cli.see`."""
     chosen, options = one_network(net, model), request.options()
     with (
@@ -31,7 +31,10 @@ def run(request: Request, net: str | None, model: str | None) -> None:
         progress.stage("running the network")
         trace = _recorded(network, picture, request)
         steps = chosen_steps(trace, request.layers)
-        names = _draw(trace, steps, folder, progress) | _keep(trace, network, folder)
+        with ThreadPoolExecutor(max_workers=1) as aside:  # most of a page is compressing, which leaves Python free
+            writing = aside.submit(_write_page, trace, folder) if page else None
+            names = _draw(trace, steps, folder, progress) | _keep(trace, network, folder)
+            names |= writing.result() if writing else {}
         report = facts.report(trace, steps, names)
         write_report(folder, report)
         final = place()
@@ -97,6 +100,13 @@ def _keep(trace: Trace, network: Network, folder: Path) -> dict[str, str]:
             save(module, folder / "weights.safetensors", metadata={"spec": trace.about["spec"]})
             kept["weights"] = "weights.safetensors"
     return kept
+
+
+def _write_page(trace: Trace, folder: Path) -> dict[str, str]:
+    from convscope.page import export
+
+    export(trace, folder / "page.html")
+    return {"page": "page.html"}
 
 
 def _joined(folder: Path, names: Mapping[str, Any]) -> dict[str, Any]:
@@ -165,3 +175,5 @@ def _print_files(folder: Path, names: dict[str, Any]) -> None:
     pictures = len(names["steps"]) + len(names["kernels"])
     out.print(f"\n{pictures} pictures, trace.safetensors (every number) and contact.png are in {folder}")
     out.print(str(folder / names["contact"]))
+    if "page" in names:
+        out.print(str(folder / names["page"]))

@@ -104,8 +104,10 @@ def _even(step: Step) -> tuple[int, int]:
 
 def _batch_norm(step: Step, inputs: Inputs, params: Params) -> Tensor:
     training, eps = bool(step.settings["training"]), step.settings["eps"]
-    known = (None, None) if training else (params["running_mean"], params["running_var"])
-    return F.batch_norm(inputs[0][None], *known, params.get("weight"), params.get("bias"), training, 0.0, eps)[0]
+    mean, variance = (None, None) if training else (params["running_mean"], params["running_var"])
+    return F.batch_norm(inputs[0][None], mean, variance, params.get("weight"), params.get("bias"), training, 0.0, eps)[
+        0
+    ]
 
 
 def _layer_norm(step: Step, inputs: Inputs, params: Params) -> Tensor:

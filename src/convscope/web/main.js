@@ -17,7 +17,7 @@ async function open(find) {
     const [trace, overview] = await find();
     show(await Trace.open(trace, overview));
   } catch (error) {
-    session.set({ state: "failed", message: error instanceof Error ? error.message : String(error) });
+    session.set({ state: "failed", error });
   }
 }
 

@@ -136,7 +136,7 @@ function refuse(error) {
   const code = error instanceof Refusal ? error.code : "failed";
   const message = error instanceof Error ? error.message : String(error);
   serving.set({ running: null, refused: { message, code } });
-  if (!session.get().trace) session.set({ state: "failed", message });
+  if (!session.get().trace) session.set({ state: "failed", error });
 }
 
 /** Put the sentence away. */

@@ -6,10 +6,10 @@ import { makeStore } from "./state.js";
  * @property {"file" | "static" | "served" | "notebook"} host  Where the page lives.
  * @property {"loading" | "ready" | "failed"} state
  * @property {import("./data/trace.js").Trace | null} trace
- * @property {string} message  What failed, one sentence.
+ * @property {unknown} error  Why there is nothing to show.
  */
 
 /** @type {Session} */
-const START = { host: "file", state: "loading", trace: null, message: "" };
+const START = { host: "file", state: "loading", trace: null, error: null };
 
 export const session = makeStore(START);

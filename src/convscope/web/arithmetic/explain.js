@@ -30,13 +30,7 @@ const HALF_STEP = 2 ** -24;
 const LARGEST_FLOAT32 = (2 - 2 ** -23) * 2 ** 127;
 /** Relative step of what a network may compute in below float32. */
 const LOWER_PRECISIONS = new Map([["bfloat16", 2 ** -7], ["float16", 2 ** -10], ["tf32", 2 ** -10]]);
-/** Kinds that cannot do without some parameters. */
-const REQUIRED = new Map([
-  ["conv2d", ["weight"]],
-  ["conv_transpose2d", ["weight"]],
-  ["linear", ["weight"]],
-  ["prelu", ["weight"]],
-]);
+const WEIGHTED = new Set(["conv2d", "conv_transpose2d", "linear", "prelu"]);
 const TWO_OPERANDS = new Set(["add", "sub", "mul", "div", "maximum", "minimum"]);
 const MODES = new Map([
   ["interpolate", ["nearest", "bilinear"]],
@@ -104,8 +98,17 @@ export function reasonAgainst(step) {
   }
   const modes = MODES.get(step.kind);
   if (modes && !modes.includes(step.settings.mode)) return "mode";
-  const missing = (REQUIRED.get(step.kind) ?? []).some((name) => !Object.hasOwn(step.params, name));
+  const missing = requiredOf(step).some((name) => !Object.hasOwn(step.params, name));
   return missing || Object.values(step.params).includes(null) ? "parameters" : null;
+}
+
+/**
+ * @param {Step} step
+ * @returns {string[]}  The parameters that it cannot do without.
+ */
+function requiredOf({ kind, settings }) {
+  if (kind === "batch_norm" && !settings.training) return ["running_mean", "running_var"];
+  return WEIGHTED.has(kind) ? ["weight"] : [];
 }
 
 /**

@@ -31,7 +31,7 @@ export function total(values, start = 0, stop = values.length) {
 }
 
 /**
- * The error function, 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x, to about 1e-16.
+ * The error function, 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x, to about 1e-15.
  *
  * Near 0 the series of Abramowitz and Stegun, Handbook of Mathematical Functions, 7.1.6, whose terms do not cancel;
  * further out 1 minus the continued fraction 7.1.14, from its end.
@@ -43,9 +43,9 @@ export function erf(x) {
   const size = Math.abs(x);
   if (!(size < 6)) return Number.isNaN(x) ? x : Math.sign(x);
   const bell = Math.exp(-size * size);
-  if (size >= 2) {
+  if (size >= 1.5) {
     let tail = size;
-    for (let k = 60; k > 0; k--) tail = size + k / 2 / tail;
+    for (let k = 120; k > 0; k--) tail = size + k / 2 / tail;
     return Math.sign(x) * (1 - (bell * TWO_OVER_ROOT_PI) / 2 / tail);
   }
   let term = size;

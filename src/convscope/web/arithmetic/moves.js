@@ -3,7 +3,7 @@
 import { number } from "./format.js";
 import { constantOf, sourceOf } from "./operands.js";
 import { constant, read } from "./reads.js";
-import { misfit } from "./reasons.js";
+import { misfit, NoArithmetic } from "./reasons.js";
 import { axisOf, list, modulo, quotient, real, told, whole } from "./settings.js";
 import { padded, sliced } from "./taps.js";
 import { copied, ones, products } from "./terms.js";
@@ -93,7 +93,7 @@ function padPlace({ step, index, shape }) {
  * @returns {Terms}
  */
 function pad(asked) {
-  const fill = real(asked.step.settings.value || 0);
+  const fill = real(asked.step.settings.value ?? 0);
   const reads = read(asked, asked.places[0], fill);
   return reads.padded[0] ? products(reads, ones(1), `padding ${number(fill)}`) : copied(reads, asked.name(0));
 }
@@ -119,11 +119,22 @@ function joinedParts({ step }) {
  */
 function partLength({ step, shape }, part, axis) {
   const source = sourceOf(part);
-  const whole = source === null ? step.params[part.param]?.shape : shape(source);
-  if (!whole) throw misfit("operands");
+  const sizes = source === null ? paramShape(step, part.param) : shape(source);
   const rank = step.shape.length;
-  const found = whole.slice(Math.max(0, whole.length - rank)); // a parameter may still have the batch axis
+  const found = sizes.slice(Math.max(0, sizes.length - rank)); // a parameter may still have the batch axis
   return found.length === rank ? found[axis] : 0; // PyTorch lets empty vectors join anything
+}
+
+/**
+ * @param {import("../types.js").Step} step
+ * @param {any} name
+ * @returns {number[]}
+ */
+function paramShape({ params }, name) {
+  if (name === undefined) throw misfit("operands");
+  const found = Object.hasOwn(params, name) ? params[name] : null;
+  if (!found) throw new NoArithmetic("parameters", { name: String(name) });
+  return found.shape;
 }
 
 /**

@@ -90,6 +90,7 @@ function groupNorm(asked) {
 function localResponseNorm(asked) {
   const { step, index } = asked;
   const size = whole(told(step, "size"));
+  if (size === 0) throw misfit("size");
   const [alpha, beta, k] = ["alpha", "beta", "k"].map((name) => real(told(step, name)));
   const [channel, ...rest] = index;
   const low = Math.max(0, channel - quotient(size, 2));

@@ -33,7 +33,8 @@ function linear(asked) {
   const weight = parameter(asked, "weight");
   const width = asked.shape(0)[asked.shape(0).length - 1];
   if (weight.shape[1] !== width) throw misfit(`weight of shape ${weight.shape}`);
-  return weightedSum(asked, weight, [[asked.index[asked.index.length - 1]], every(width)]);
+  const out = asked.index[asked.index.length - 1];
+  return weightedSum(asked, weight, [[out], every(width)], out);
 }
 
 /**

@@ -73,23 +73,36 @@ export function gather(values, shape, axes, fill = 0) {
 function offsetsOf(values, shape, axes) {
   const takes = shape.map((_, axis) => values?.take[axis] ?? null);
   const sizes = shape.map((size, axis) => takes[axis]?.length ?? size);
+  /** @type {Int32Array} */
   let found = new Int32Array(1);
   for (const [axis, positions] of axes.entries()) {
     const stride = sizes.slice(axis + 1).reduce((product, size) => product * size, 1);
-    const steps = positions.map((at) => {
+    found = crossed(found, positions.map((at) => {
       if (at < 0 || at >= shape[axis]) return OUTSIDE;
       const kept = values ? keptAt(takes[axis], at) : ABSENT;
       return kept < 0 ? ABSENT : kept * stride;
-    });
-    const wider = new Int32Array(found.length * steps.length);
-    let next = 0;
-    for (const start of found) {
-      for (const step of steps) {
-        const both = start >= 0 && step >= 0 ? start + step : Math.min(start, step);
-        wider[next++] = start < 0 && step < 0 ? Math.max(start, step) : both;
-      }
+    }));
+  }
+  return found;
+}
+
+/**
+ * Each start with each step; outside on one axis is outside, otherwise absent on one axis is absent.
+ *
+ * @param {Int32Array} starts
+ * @param {number[]} steps
+ * @returns {Int32Array}
+ */
+function crossed(starts, steps) {
+  const found = new Int32Array(starts.length * steps.length);
+  let next = 0;
+  for (let i = 0; i < starts.length; i++) {
+    const start = starts[i];
+    for (let j = 0; j < steps.length; j++) {
+      const step = steps[j];
+      if (start >= 0 && step >= 0) found[next++] = start + step;
+      else found[next++] = start === OUTSIDE || step === OUTSIDE ? OUTSIDE : ABSENT;
     }
-    found = wider;
   }
   return found;
 }
@@ -147,8 +160,8 @@ function positionsOf(axes, count) {
   for (const [axis, along] of axes.entries()) {
     repeats /= along.length || 1;
     for (let at = axis; at < positions.length; ) {
-      for (const position of along) {
-        for (let i = 0; i < repeats; i++, at += rank) positions[at] = position;
+      for (let j = 0; j < along.length; j++) {
+        for (let i = 0; i < repeats; i++, at += rank) positions[at] = along[j];
       }
     }
   }

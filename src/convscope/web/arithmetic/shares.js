@@ -61,10 +61,7 @@ function rankOf(sum, source, steps) {
 export function channelGroups(sum, steps) {
   const channels = channelsOf(sum, steps);
   const { source, terms, absent } = sum;
-  const order = Int32Array.from(source, (_, i) => i);
-  const before = (/** @type {number} */ a, /** @type {number} */ b) =>
-    source[a] - source[b] || channels[a] - channels[b] || a - b;
-  if (order.some((i) => i > 0 && before(i - 1, i) > 0)) order.sort(before);
+  const order = inOrder(source, channels);
   const groups = [];
   for (let start = 0, stop = 0; start < order.length; start = stop) {
     const first = order[start];
@@ -83,16 +80,37 @@ export function channelGroups(sum, steps) {
 }
 
 /**
+ * The terms sorted by source and channel, which most sums are already.
+ *
+ * @param {Int32Array} source
+ * @param {Int32Array} channels
+ * @returns {Int32Array}
+ */
+function inOrder(source, channels) {
+  const order = new Int32Array(source.length);
+  let sorted = true;
+  for (let i = 0; i < order.length; i++) {
+    order[i] = i;
+    if (i > 0 && (source[i] < source[i - 1] || (source[i] === source[i - 1] && channels[i] < channels[i - 1]))) {
+      sorted = false;
+    }
+  }
+  return sorted ? order : order.sort((a, b) => source[a] - source[b] || channels[a] - channels[b] || a - b);
+}
+
+/**
  * @param {Sum} sum
  * @param {Step[]} steps
- * @returns {Int32Array}
+ * @returns {Int32Array}  The channel of every term; -1 where there is none.
  */
 function channelsOf(sum, steps) {
   const ranks = steps[sum.step].inputs.map((_, source) => rankOf(sum, source, steps));
-  return Int32Array.from(sum.source, (source, i) => {
-    const rank = source < 0 ? 0 : ranks[source];
-    return rank ? sum.positions[(i + 1) * sum.rank - rank] : -1;
-  });
+  const channels = new Int32Array(sum.source.length).fill(-1);
+  for (let i = 0; i < channels.length; i++) {
+    const rank = sum.source[i] < 0 ? 0 : ranks[sum.source[i]];
+    if (rank) channels[i] = sum.positions[(i + 1) * sum.rank - rank];
+  }
+  return channels;
 }
 
 /**
@@ -164,11 +182,9 @@ function shareOf({ source, channel, terms, sum }) {
  * @returns {Grid | null}  null where the terms are no window of rows and columns.
  */
 export function grids(sum, steps, share) {
-  const group = channelGroups(sum, steps).find(
-    ({ source, channel }) => source === share.source && channel === (share.channel ?? -1),
-  );
-  if (!group || group.source < 0 || rankOf(sum, group.source, steps) < 2) return null;
-  const at = Array.from(group.terms);
+  if (share.source < 0 || share.channel === null || rankOf(sum, share.source, steps) < 2) return null;
+  const at = termsOf(sum, steps, share.source, share.channel);
+  if (!at.length) return null;
   /** @type {[number, number][]} */
   const positions = at.map((i) => [sum.positions[(i + 1) * sum.rank - 2], sum.positions[(i + 1) * sum.rank - 1]]);
   const columns = columnsOf(positions);
@@ -182,6 +198,22 @@ export function grids(sum, steps, share) {
     padded: Uint8Array.from(at, (i) => sum.padded[i]),
     positions,
   };
+}
+
+/**
+ * @param {Sum} sum
+ * @param {Step[]} steps
+ * @param {number} source
+ * @param {number} channel
+ * @returns {number[]}  Which terms were read there.
+ */
+function termsOf(sum, steps, source, channel) {
+  const channels = channelsOf(sum, steps);
+  const found = [];
+  for (let i = 0; i < channels.length; i++) {
+    if (sum.source[i] === source && channels[i] === channel) found.push(i);
+  }
+  return found;
 }
 
 /**

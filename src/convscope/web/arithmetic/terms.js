@@ -56,18 +56,24 @@ function multiplied({ count, inputs, padded }, factors) {
 }
 
 /**
- * Products of which the rest of the formula shows the sum.
+ * The products without those of padding, added up.
  *
- * @param {Asked} asked
  * @param {Reads} reads
- * @param {Float64Array} factors
- * @param {number} bias
- * @returns {number}  Without padding; from the recorded value where some are absent.
+ * @param {Float64Array} terms
+ * @returns {number}
  */
-export function subtotal(asked, reads, factors, bias) {
-  if (reads.absent) return asked.recorded - bias;
-  const terms = multiplied(reads, factors);
-  return total(reads.padded.includes(1) ? terms.filter((_, i) => !reads.padded[i]) : terms);
+export function subtotal({ padded }, terms) {
+  return total(padded.includes(1) ? terms.filter((_, i) => !padded[i]) : terms);
+}
+
+/**
+ * @param {Reads} reads
+ * @returns {number}  How many of them are padding.
+ */
+export function paddedCount({ padded }) {
+  let count = 0;
+  for (let i = 0; i < padded.length; i++) count += padded[i];
+  return count;
 }
 
 /**

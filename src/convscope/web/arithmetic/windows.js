@@ -6,7 +6,7 @@ import { read } from "./reads.js";
 import { misfit } from "./reasons.js";
 import { list, quotient, real, told, whole } from "./settings.js";
 import { adaptive, every, sliding, transposed } from "./taps.js";
-import { entry, largest, optional, parameter, products, subtotal, weights } from "./terms.js";
+import { entry, largest, optional, paddedCount, parameter, products, subtotal, weights } from "./terms.js";
 
 /** @typedef {import("../types.js").Step} Step */
 /** @typedef {import("./reads.js").Asked} Asked */
@@ -76,7 +76,7 @@ function conv2d(asked) {
   if (weight.shape.join() !== [weight.shape[0], ...taken.slice(1).map((axis) => axis.length)].join()) {
     throw misfit(`weight of shape ${weight.shape}`);
   }
-  return weightedSum(asked, weight, taken);
+  return weightedSum(asked, weight, taken, asked.index[0]);
 }
 
 /**
@@ -108,7 +108,7 @@ function convTranspose2d(asked) {
   const weight = parameter(asked, "weight");
   const [rows, columns] = reaching(asked);
   const out = asked.index[0] % (weight.shape[1] || 1);
-  return weightedSum(asked, weight, [asked.places[0].axes[0], [out], rows.kernel, columns.kernel]);
+  return weightedSum(asked, weight, [asked.places[0].axes[0], [out], rows.kernel, columns.kernel], asked.index[0]);
 }
 
 /**
@@ -117,18 +117,20 @@ function convTranspose2d(asked) {
  * @param {Asked} asked
  * @param {import("../types.js").Values} weight
  * @param {number[][]} axes  Of the weight.
+ * @param {number} out  The output channel, whose bias is added.
  * @returns {Terms}
  */
-export function weightedSum(asked, weight, axes) {
+export function weightedSum(asked, weight, axes, out) {
   const reads = read(asked, asked.places[0]);
   const factors = weights(reads, weight, axes);
-  const channel = asked.step.kind === "linear" ? asked.index[asked.index.length - 1] : asked.index[0];
-  const bias = entry(optional(asked, "bias"), [channel]);
-  const padding = reads.padded.reduce((sum, one) => sum + one, 0);
+  const bias = entry(optional(asked, "bias"), [out]);
+  const found = products(reads, factors, "", { bias });
+  const padding = paddedCount(reads);
   const note = padding ? `, ${padding} of them with padding` : "";
-  let how = `${plural(reads.count, "product")}${note} (${number(subtotal(asked, reads, factors, bias))})`;
-  if (bias !== 0) how += ` + bias ${signed(bias)}`;
-  return products(reads, factors, how, { bias });
+  const sum = reads.absent ? asked.recorded - bias : subtotal(reads, found.terms);
+  found.how = `${plural(reads.count, "product")}${note} (${number(sum)})`;
+  if (bias !== 0) found.how += ` + bias ${signed(bias)}`;
+  return found;
 }
 
 /**
@@ -211,8 +213,7 @@ export function average(asked, divisor = null) {
  */
 export function largestOf(asked) {
   const reads = read(asked, asked.places[0], -Infinity);
-  const real = reads.padded.reduce((sum, one) => sum + (one ? 0 : 1), 0);
-  return largest(reads, `max of ${plural(real, "value")}`);
+  return largest(reads, `max of ${plural(reads.count - paddedCount(reads), "value")}`);
 }
 
 /** @type {Record<string, import("./kinds.js").Kind>} */

@@ -69,7 +69,7 @@ export async function httpBytes(url) {
     size,
     async read(start, stop) {
       checkRange(start, stop, size);
-      if (stop <= head.length) return head.slice(start, stop);
+      if (stop <= head.length || start === stop) return head.slice(start, stop);
       return new Promise((done, failed) => {
         // A timer, not a microtask: what several components ask for in one turn comes at different depths of promises.
         if (waiting.length === 0) setTimeout(send, 0);
@@ -149,7 +149,6 @@ function part(bytes, request, read) {
  * @returns {Promise<{ bytes: Uint8Array, size: number, whole: boolean }>}
  */
 async function fetchRange(url, { start, stop }) {
-  if (stop <= start) return { bytes: new Uint8Array(0), size: 0, whole: true };
   const response = await reach(url, { Range: `bytes=${start}-${stop - 1}` });
   // 416 to a request from byte 0 on is how a server says that the file has none.
   if (response.status === 416 && start === 0) throw new Problem("empty");
@@ -200,7 +199,7 @@ async function unpack(id, text, length) {
   const result = new Uint8Array(length);
   let filled = 0;
   try {
-    const packed = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+    const packed = fromBase64(text);
     const format = packed[0] === GZIP ? "gzip" : "deflate";
     const reader = new Blob([packed]).stream().pipeThrough(new DecompressionStream(format)).getReader();
     for (;;) {
@@ -214,6 +213,17 @@ async function unpack(id, text, length) {
   }
   if (filled !== length) throw new Problem("block", { id });
   return result;
+}
+
+/**
+ * A plain loop: `Uint8Array.from` with a function takes ten times as long.
+ * @param {string} text
+ */
+function fromBase64(text) {
+  const letters = atob(text);
+  const bytes = new Uint8Array(letters.length);
+  for (let i = 0; i < letters.length; i += 1) bytes[i] = letters.charCodeAt(i);
+  return bytes;
 }
 
 /**

@@ -1,4 +1,4 @@
-/** Colour tables, 256 colours of six hexadecimal digits each. Made by tools/web_colors.py; not to be edited. */
+/** Colour tables, 256 colours of six hexadecimal digits each. Made by tools/web_colors.py. */
 export const TABLES = {
   viridis:
     "44015444025645045745055946075a46085c460a5d460b5f470d60470e6247106347116447136548146748166848176948186a48196b" +

@@ -1,4 +1,5 @@
 /** The whole page: header, flow, panel; or what stands there until a trace is open. */
+import { problemText } from "../data/problems.js";
 import { html, useEffect, useState, useStore } from "../dom.js";
 import { useWords } from "../language.js";
 import { session } from "../session.js";
@@ -12,7 +13,7 @@ import { words } from "./words.js";
 
 /** The page. */
 export function App() {
-  const { trace, state, message, host } = useSession(session);
+  const { trace, state, error, host } = useSession(session);
   const language = useStore((view) => view.language);
   const [keysShown, showKeys] = useState(false);
   const t = useWords(words);
@@ -31,10 +32,15 @@ export function App() {
     <main class="main" aria-busy=${state === "loading"}>
       ${trace && html`<${Flow} key=${traceKey(trace)} trace=${trace} /><${Panel} trace=${trace} />`}
       ${!trace && state === "loading" && html`<${Notice} title=${t("loading")} text=${t("loading_detail")} />`}
-      ${!trace && state === "failed" && html`<${Notice} title=${t("failed")} text=${message} alert />`}
+      ${!trace && state === "failed" && html`<${Notice} title=${t("failed")} text=${sentence(error, language)} alert />`}
     </main>
     ${keysShown && html`<${Keys} onClose=${() => showKeys(false)} />`}
   `;
+}
+
+/** @param {unknown} error @param {"en" | "zh"} language */
+function sentence(error, language) {
+  return error instanceof Error ? problemText(error, language) : String(error);
 }
 
 /** @type {WeakMap<object, number>} */

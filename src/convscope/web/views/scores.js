@@ -17,14 +17,14 @@ export function Scores({ trace }) {
   if (chosen && !shown.includes(chosen)) shown[SHOWN - 1] = chosen;
   const largest = Math.max(...scores.map((score) => Math.abs(score.value)), Number.MIN_VALUE);
   const unit = probabilities ? t("probability") : t("score");
-  return html`<dl class="scores" aria-label=${t("scores")}>
-    ${shown.map((score, i) => html`<div class=${`score ${i ? "" : "best"}`} key=${score.index}
+  return html`<dl class="answers" aria-label=${t("scores")}>
+    ${shown.map((score, i) => html`<div class=${`answer ${i ? "" : "best"}`} key=${score.index}
         title=${`${labelOf(trace, score)}: ${unit} ${score.value}`}>
       <dt class="ellipsis">${labelOf(trace, score)}</dt>
-      <dd><span class="bar"><i style=${{ width: `${width(score.value, probabilities ? 1 : largest)}%` }}></i></span>
+      <dd><span class="part"><i style=${{ width: `${width(score.value, probabilities ? 1 : largest)}%` }}></i></span>
         <span class="number">${probabilities ? percent(score.value) : significant(score.value, 4)}</span></dd>
     </div>`)}
-    ${scores.length > SHOWN && html`<div class="more quiet">${t("more_scores", { n: scores.length - SHOWN })}</div>`}
+    ${scores.length > SHOWN && html`<div class="others quiet">${t("more_scores", { n: scores.length - SHOWN })}</div>`}
   </dl>`;
 }
 

@@ -1,6 +1,8 @@
 /** Finding channels by number: `12`, `3-7`, `0, 5, 9–12`. */
 
-const RANGE = /^(\d{1,9})(?:\s*[-–—~～－至]\s*(\d{1,9}))?$/;
+const DASH = /\s*[-–—~～－至]\s*/g;
+const GAP = /[,;，；、\s]+/;
+const RANGE = /^(\d{1,9})(?:-(\d{1,9}))?$/;
 
 /**
  * The channels a reader asked for, as a test of a channel; null where nothing (or nothing sensible) was asked.
@@ -8,15 +10,15 @@ const RANGE = /^(\d{1,9})(?:\s*[-–—~～－至]\s*(\d{1,9}))?$/;
  * @returns {((channel: number) => boolean) | null}
  */
 export function searchOf(text) {
-  const parts = text.split(/[,;，；、\s]+(?![-–—~～－至])(?<![-–—~～－至]\s*)/).filter(Boolean);
-  const ranges = parts.map((part) => RANGE.exec(part.trim())).filter((found) => found !== null);
+  const parts = text.replace(DASH, "-").split(GAP).filter(Boolean);
+  const ranges = parts.map((part) => RANGE.exec(part)).filter((range) => range !== null);
   if (!ranges.length || ranges.length < parts.length) return null;
   const bounds = ranges.map(([, from, to]) => [Number(from), Number(to ?? from)].sort((a, b) => a - b));
   return (channel) => bounds.some(([low, high]) => low <= channel && channel <= high);
 }
 
 /**
- * Positions, in the given order, that were asked for.
+ * Those of the channels that were asked for, in their order.
  * @param {Int32Array} order
  * @param {string} text
  * @returns {Int32Array}

@@ -25,6 +25,7 @@ import { routes } from "./wires.js";
  * @property {number} height
  * @property {boolean} flat  Whether it shares the height with other lanes, so that its head has one line.
  * @property {boolean} expanded
+ * @property {boolean} fits  Whether everything is in view without being expanded.
  * @property {number} across  Cells side by side.
  * @property {number} shown  Cells in view, or at least begun.
  * @property {number} bodyX  Where the first cell stands, and how far apart cells are.
@@ -47,32 +48,37 @@ import { routes } from "./wires.js";
  */
 
 const EDGE = 22;
-const GAP = 34;
+const GAP = 30;
 const HEAD = 42;
-const FLAT_HEAD = 25;
+const FLAT_HEAD = 23;
 const FOOT = 44;
-const FLAT_FOOT = 22;
+const FLAT_FOOT = 30;
 const LABEL = 15;
 const APART = 6;
 const BRACKET = 22;
 const PAD = 10;
-const NARROWEST = 74;
+const NARROWEST = 72;
 const BAR = 17;
 const BAR_WIDTH = 84;
 const SCORES_WIDTH = 176;
+const MOST_ROWS = 5;
+const SMALLEST = 52;
+const LARGEST = 96;
+const WIDEST = 128;
 const MOST_ACROSS = 6;
 const SCROLLBAR = 12;
 const LOWEST_LANE = FLAT_HEAD + FLAT_FOOT + LABEL + 40;
 
 /**
- * Size of one map's place, the same in the whole flow: about five of them fill the height, and maps keep their own shape inside.
+ * Size of one map's place, the same in the whole flow: up to five of them fill the height, and maps keep their own shape inside.
  * @param {number} height  Of a column's body.
  * @param {number} aspect  Width over height of the network's input.
+ * @param {number} [most]  Maps in the fullest column; where there are few, they are larger.
  */
-export function cellSize(height, aspect) {
+export function cellSize(height, aspect, most = MOST_ROWS) {
   const wide = Math.min(1.6, Math.max(0.7, aspect));
-  const rows = height < 470 ? 5 : 6;
-  const tall = Math.min(84, Math.max(40, Math.floor(height / rows) - LABEL), Math.floor(108 / wide));
+  const rows = Math.min(MOST_ROWS, Math.max(2, Math.min(most, Math.floor(height / (SMALLEST + LABEL)))));
+  const tall = Math.min(LARGEST, Math.max(40, Math.floor(height / rows) - LABEL), Math.floor(WIDEST / wide));
   return { cellHeight: tall, cellWidth: Math.round(tall * wide) };
 }
 
@@ -91,7 +97,8 @@ export function layOut(nodes, contents, expanded, open, room) {
   const top = PAD + depth * BRACKET + plan.above;
   const free = room.height - top - PAD - plan.below;
   const high = Math.max(free, ...lanes.map((count) => count * LOWEST_LANE));
-  const cell = cellSize(free - HEAD - FOOT, room.aspect);
+  const most = Math.max(0, ...contents.map(({ look, count }) => (look === "maps" ? count : 0)));
+  const cell = cellSize(free - HEAD - FOOT, room.aspect, most);
   const loose = nodes.map((node, i) => {
     const laneHeight = high / lanes[places[i].rank];
     const size = sizeOf(contents[i], laneHeight, cell, lanes[places[i].rank] > 1, expanded.has(node.step));
@@ -129,7 +136,7 @@ function sizeOf({ look, count }, height, cell, flat, wanted) {
   const bodyWidth = across * (cellWidth + APART) - APART + (scrolls ? SCROLLBAR : 0);
   const shownRows = Math.min(rows, Math.ceil(count / across));
   return {
-    look, count, flat, expanded, across, height, cellWidth,
+    look, count, flat, expanded, fits: count <= rows, across, height, cellWidth,
     shown: expanded ? count : Math.min(rows, count),
     width: Math.max(NARROWEST, bodyWidth), bodyX: 0, bodyY: head + Math.max(0, (room - shownRows * pitchY) / 2), bodyWidth,
     bodyHeight: shownRows * pitchY,

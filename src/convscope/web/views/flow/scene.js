@@ -125,23 +125,16 @@ const descending = new WeakMap();
 const natural = new Map();
 
 /**
- * What mattered most stands on top; what fits as a whole keeps its own order; classes stand by their scores.
+ * What mattered most stands on top; classes stand by their scores; a vector that fits as a whole keeps its own order.
  * @param {Trace} trace
- * @param {{ step: number, look: Look, count: number, shown: number }} column
+ * @param {{ step: number, look: Look, count: number, fits: boolean }} column
  * @returns {Int32Array}
  */
-export function orderOf(trace, { step, look, count, shown }) {
+export function orderOf(trace, { step, look, count, fits }) {
+  if (trace.steps[step].kind === "input") return inOrder(count);
   if (look === "maps") return trace.order(step, "contribution");
-  if (look === "tile" || shown >= count) {
-    const fits = look !== "scores" && look !== "vector" ? true : count <= shown && !longList(trace, step, shown);
-    if (fits) return inOrder(count);
-  }
+  if (look === "tile" || fits) return inOrder(count);
   return look === "scores" ? byValue(trace, step) : trace.order(step, "contribution");
-}
-
-/** An expanded list keeps the order that it had before, or what was on top would jump. @param {Trace} trace @param {number} step @param {number} shown */
-function longList(trace, step, shown) {
-  return shown > 24 && trace.steps[step].shape[0] === shown;
 }
 
 /** @param {number} count */

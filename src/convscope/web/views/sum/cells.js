@@ -12,13 +12,14 @@ const SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
 /**
  * The unit in which the largest of some numbers has at most three digits before the point, and cells stay short.
  * @param {number} largest  Largest absolute value.
+ * @param {number} [digits]  How many decimals a cell has room for beside one digit.
  * @returns {Unit}
  */
-export function unitFor(largest) {
-  if (!Number.isFinite(largest) || largest === 0) return { exponent: 0, decimals: 2 };
+export function unitFor(largest, digits = 2) {
+  if (!Number.isFinite(largest) || largest === 0) return { exponent: 0, decimals: digits };
   const size = Math.floor(Math.log10(largest));
   const exponent = size < -1 || size > 3 ? Math.floor(size / 3) * 3 : 0;
-  return { exponent, decimals: Math.max(0, Math.min(2, 2 - (size - exponent))) };
+  return { exponent, decimals: Math.max(0, Math.min(digits, digits - (size - exponent))) };
 }
 
 /** @param {number} value @param {Unit} unit */

@@ -1,0 +1,185 @@
+"""The page's modules as one script.
+
+A file opened from a disk cannot load modules, so they are joined: each becomes a function that is called once and
+gives what it exports, dependencies first. What makes that simple is that our modules keep to a few forms, and
+whatever else they may contain is refused here, by the name of the file:
+
+* ``import { a, b as c } from "./x.js";`` at the start of a line;
+* ``export const | function | async function | class`` at the start of a line, or one ``export { a as b };`` at the end;
+* no cycles, and nothing that an HTML parser would take for the end of the script.
+"""
+
+from __future__ import annotations
+
+import functools
+import posixpath
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from convscope.errors import CallError
+
+WEB = Path(__file__).parents[1] / "web"
+"""Where the page's own sources are."""
+
+_IMPORT = re.compile(r"""^import\s*\{([^{}]*)\}\s*from\s*["'](\.{1,2}/[^"'\s]+)["'];?""", re.MULTILINE)
+_DECLARED = re.compile(
+    r"(?:^|(?<=[;}]))export (?=(?:const|class|function|async function)\b\*?\s*([\w$]+))", re.MULTILINE
+)
+_LISTED = re.compile(r"(?:^|(?<=[;}]))export\s*\{([^{}]*)\};?\s*\Z", re.MULTILINE)
+_ALIAS = re.compile(r"([\w$]+)(?:\s+as\s+([\w$]+))?\Z")
+_STRAY = re.compile(r"^(?:import\b(?!\()|export\b|await\b).*", re.MULTILINE)
+_STYLESHEET = re.compile(r'<link rel="stylesheet" href="web/([^"]+)"\s*/?>')
+
+
+@dataclass(frozen=True)
+class _Module:
+    """One source: what it imports by path, what it exports by local name, and its text without both."""
+
+    path: str
+    imports: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+    exports: dict[str, str]
+    text: str
+
+
+@functools.cache
+def bundle_script(folder: Path = WEB, entry: str = "main.js") -> str:
+    """The module ``entry`` and all that it needs as one classic script, safe between script tags.
+
+    Raises:
+        CallError: a module is missing, or does what cannot be joined; the sentence names it.
+    """
+    return f"(() => {{\n{_joined(folder, entry)[0]}}})();\n"
+
+
+@functools.cache
+def bundle_module(folder: Path = WEB, entry: str = "widget.js") -> str:
+    """The same as one module whose default export is ``{ render }``, as notebooks ask for it.
+
+    Raises:
+        CallError: as :func:`bundle_script`; or ``entry`` exports no ``render``.
+    """
+    text, variable, exports = _joined(folder, entry)
+    if "render" not in exports:
+        raise CallError(f"{entry} exports no 'render'; it has {', '.join(sorted(exports)) or 'nothing'}")
+    return f"{text}export default {{ render: {variable}.render }};\n"
+
+
+@functools.cache
+def bundle_styles(folder: Path = WEB) -> str:
+    """The style sheets that ``index.html`` links, in its order, as one text.
+
+    Raises:
+        CallError: one is missing, would load something, or could end the style element.
+    """
+    sheets = _STYLESHEET.findall(read(folder, "index.html"))
+    return "".join(_checked_style(path, read(folder, path)) for path in sheets)
+
+
+def read(folder: Path, path: str) -> str:
+    """One of the page's sources."""
+    try:
+        return (folder / path).read_text(encoding="utf-8")
+    except OSError:
+        raise CallError(f"the page's file '{path}' is missing; install convscope again") from None
+
+
+def _checked_style(path: str, text: str) -> str:
+    found = re.search(r"</style|<!--|@import|url\((?!['\"]?data:)", text, re.IGNORECASE)
+    if found:
+        raise CallError(f"{path} holds '{found[0]}', which a page in one file cannot have; write it without")
+    return text if text.endswith("\n") else f"{text}\n"
+
+
+def _joined(folder: Path, entry: str) -> tuple[str, str, dict[str, str]]:
+    """The text of all modules, the variable that holds the exports of the last one, and their names."""
+    modules = _in_order(folder, entry)
+    variables = {module.path: f"module{i}" for i, module in enumerate(modules)}
+    parts = [_licences(folder), *(_wrapped(module, variables) for module in modules)]
+    return "".join(parts), variables[entry], modules[-1].exports
+
+
+def _in_order(folder: Path, entry: str) -> list[_Module]:
+    """The modules, each after those it imports."""
+    done: dict[str, _Module] = {}
+    above: list[str] = []
+
+    def visit(path: str) -> _Module:
+        if path in above:
+            raise CallError(f"modules import each other in a circle: {' -> '.join([*above, path])}; cut it somewhere")
+        if path not in done:
+            above.append(path)
+            module = _parsed(path, read(folder, path))
+            for source, names in module.imports:
+                _check_names(module, source, names, visit(source))
+            above.pop()
+            done[path] = module
+        return done[path]
+
+    visit(entry)
+    return list(done.values())
+
+
+def _check_names(module: _Module, source: str, names: tuple[tuple[str, str], ...], found: _Module) -> None:
+    for name, _ in names:
+        if name not in found.exports:
+            raise CallError(f"{module.path} imports '{name}' from {source}, which does not export it; correct the name")
+
+
+def _parsed(path: str, text: str) -> _Module:
+    """Take a module apart, or refuse it."""
+    unsafe = re.search(r"</script|<!--", text, re.IGNORECASE)
+    if unsafe:
+        raise CallError(f"{path} holds '{unsafe[0]}', which would end the script around it; write it another way")
+    imports = []
+    # Minified modules have several imports in one line: each match uncovers the next start of a line.
+    while found := _IMPORT.search(text):
+        source = posixpath.normpath(posixpath.join(posixpath.dirname(path), found[2]))
+        imports.append((source, _aliases(path, found[1])))
+        text = text[: found.start()] + text[found.end() :]
+    exports = {}
+    if listed := _LISTED.search(text):
+        exports = {shown: local for local, shown in _aliases(path, listed[1])}
+        text = text[: listed.start()]
+    exports |= {name: name for name in _DECLARED.findall(text)}
+    text = _DECLARED.sub("", text)
+    for stray in (_STRAY.search(text), re.search(r"\bimport\.meta\b.*|^[^*\n]*\bimport\(.*", text, re.MULTILINE)):
+        if stray:
+            raise CallError(
+                f"{path} holds '{stray[0].strip()[:80]}', which cannot be joined into one script; "
+                'use import { a } from "./x.js" and export const, function or class'
+            )
+    return _Module(path, tuple(imports), exports, text.strip("\n"))
+
+
+def _aliases(path: str, listed: str) -> tuple[tuple[str, str], ...]:
+    """``a, b as c`` as pairs of the name before and the name after."""
+    pairs = []
+    for part in filter(None, (part.strip() for part in listed.split(","))):
+        found = _ALIAS.match(part)
+        if not found or "default" in found.groups():
+            raise CallError(f"{path} imports or exports '{part}', which cannot be joined; use plain names")
+        pairs.append((found[1], found[2] or found[1]))
+    return tuple(pairs)
+
+
+def _wrapped(module: _Module, variables: dict[str, str]) -> str:
+    """The module as a function called once; its variable holds what it exports."""
+    taken = "".join(
+        f"const {{ {', '.join(name if name == local else f'{name}: {local}' for name, local in names)} }} = "
+        f"{variables[source]};\n"
+        for source, names in module.imports
+        if names
+    )
+    given = ", ".join(shown if shown == local else f"{shown}: {local}" for shown, local in module.exports.items())
+    variable = variables[module.path]
+    return (
+        f'// {module.path}\nconst {variable} = (() => {{\n"use strict";\n{taken}{module.text}\n'
+        f"return {{ {given} }};\n}})();\n"
+    )
+
+
+def _licences(folder: Path) -> str:
+    """The terms of the libraries that go along, as they ask for."""
+    texts = [path.read_text(encoding="utf-8").strip() for path in sorted(folder.glob("vendor/*.LICENSE"))]
+    return "".join(f"/*\n{text.replace('*/', '* /')}\n*/\n" for text in texts)

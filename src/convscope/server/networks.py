@@ -1,0 +1,215 @@
+"""The networks that can be run: given on the command line, on the shelf, or sent as text."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from convscope.adapters import Options, connect
+from convscope.errors import SpecError
+from convscope.image import Picture
+from convscope.network import Network, Preprocessing
+from convscope.server.answers import Refusal
+from convscope.server.kept import Kept
+from convscope.server.limits import Limits
+from convscope.spec import PlannedLayer, Spec, load, parse, plan, shelf
+from convscope.tracing import input_shape
+
+#: Networks that are kept ready to run, and bytes of their parameters.
+_READY, _READY_BYTES = 8, 1 << 29
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a network is to be run.
+
+    Attributes:
+        seed: of the random weights of a network given as text.
+        scale: ``unit``, ``byte`` or ``imagenet``.
+        size: (height, width) of its input, None for its own or the picture's.
+    """
+
+    seed: int = 0
+    scale: str = "unit"
+    size: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Offer:
+    """One network that can be run.
+
+    Attributes:
+        id: what a client calls it; empty for a text that a client sent.
+        title: what people call it.
+        kind: ``given`` (command line), ``shelf``, or ``text`` (sent).
+        source: the spec, or the module.
+        weights: a file that fills it, from the command line.
+    """
+
+    id: str
+    title: str
+    kind: str
+    source: Any
+    weights: Path | None = None
+
+    @property
+    def spec(self) -> Spec | None:
+        """The network as text, where it has one."""
+        return self.source if isinstance(self.source, Spec) else None
+
+    @property
+    def key(self) -> str:
+        """What tells it from all others."""
+        return self.id or f"text {self.source.text()}"
+
+    def facts(self) -> dict[str, Any]:
+        """What the API says of it."""
+        spec = self.spec
+        return {"id": self.id or None, "title": self.title, "kind": self.kind, "spec": spec and spec.text()}
+
+
+def given_spec(reference: str, number: int, weights: Path | None) -> Offer:
+    """What ``--net`` names.
+
+    Raises:
+        SpecError: it is no network.
+    """
+    spec = load(reference)
+    on_shelf = reference.strip() in shelf()
+    if on_shelf and weights is None:
+        return Offer(reference.strip(), reference.strip(), "shelf", spec)
+    return Offer(f"given-{number}", reference.strip() if on_shelf else _title(spec), "given", spec, weights)
+
+
+def given_model(reference: str, number: int, weights: Path | None, picture: Picture, settings: Settings) -> Offer:
+    """What ``--model`` names: it is opened now, so that a wrong name is said at once.
+
+    Raises:
+        ModelError, WeightsError: it cannot be opened.
+    """
+    options = Options(settings.seed, weights, settings.scale, settings.size)
+    network = connect(reference, lambda preprocessing: input_shape(picture, preprocessing), options)
+    if "spec" in network.about:  # a file that convscope saved: built again for every size of picture
+        return Offer(
+            f"given-{number}", network.title, "given", parse(network.about["spec"]), weights or Path(reference)
+        )
+    return Offer(f"given-{number}", network.title, "given", getattr(network, "model", network))
+
+
+def _title(spec: Spec) -> str:
+    return f"network of {len(spec.layers)} layer{'s' * (len(spec.layers) != 1)}"
+
+
+class Networks:
+    """All that can be run on this server.
+
+    Args:
+        given: from the command line; the first is the one to begin with.
+        limits: how large a network of a client may be.
+    """
+
+    def __init__(self, given: Sequence[Offer], limits: Limits) -> None:
+        self._limits = limits
+        self._offers = {offer.id: offer for offer in given}
+        for name in shelf():
+            self._offers.setdefault(name, Offer(name, name, "shelf", load_shelf(name)))
+        self._ready: Kept[Network] = Kept(_READY, _READY_BYTES, _parameter_bytes)
+        self._lock = threading.Lock()
+
+    @property
+    def offers(self) -> list[Offer]:
+        """Those that have a name."""
+        return list(self._offers.values())
+
+    def named(self, name: str) -> Offer:
+        """The network that a client calls ``name``.
+
+        Raises:
+            Refusal: there is none.
+        """
+        offer = self._offers.get(name)
+        if offer is None:
+            raise Refusal(404, "network", f"there is no network of that name; there are {', '.join(self._offers)}")
+        return offer
+
+    def sent(self, text: str) -> Offer:
+        """A network that a client wrote; nothing but the grammar ever looks at the text.
+
+        Raises:
+            SpecError: it is no network.
+        """
+        spec = parse(text)
+        return Offer("", _title(spec), "text", spec)
+
+    def check(self, offer: Offer, picture: Picture, settings: Settings) -> int | None:
+        """Plan a run without running anything; how many steps it will have, where that can be told.
+
+        Raises:
+            SpecError: the network is impossible on this picture, or too large for a server.
+        """
+        if offer.spec is None:
+            return None
+        preprocessing = _preprocessing(offer.spec, settings)
+        if preprocessing.size is not None and max(preprocessing.size) > self._limits.side:
+            raise SpecError(
+                f"an input of {preprocessing.size[0]}x{preprocessing.size[1]} is larger than the {self._limits.side} "
+                "pixels that this server takes along one side; use a smaller one"
+            )
+        shape = input_shape(picture, preprocessing)
+        planned = plan(offer.spec, shape)
+        if offer.kind != "given":
+            self._check_size(planned, shape)
+        return len(planned) + 1
+
+    def _check_size(self, planned: Sequence[PlannedLayer], shape: tuple[int, ...]) -> None:
+        for what, found, most in (
+            ("values", prod(shape) + sum(prod(layer.shape) for layer in planned), self._limits.values),
+            ("parameters", sum(layer.params for layer in planned), self._limits.params),
+            ("multiplications", sum(layer.macs for layer in planned), self._limits.macs),
+        ):
+            if found > most:
+                raise SpecError(
+                    f"the network has {found:,} {what} on this picture and a server takes at most {most:,}; use a "
+                    "smaller network or size, or give the network on the command line"
+                )
+
+    def open(self, offer: Offer, picture: Picture, settings: Settings) -> Network:
+        """A network ready to run on ``picture``; those used last are kept ready.
+
+        Raises:
+            SpecError, ModelError, WeightsError: it cannot be built.
+        """
+        preprocessing = _preprocessing(offer.spec, settings) if offer.spec else Preprocessing()
+        shape = input_shape(picture, preprocessing) if offer.spec else None
+        key = repr((offer.key, settings, shape))
+        with self._lock:
+            network = self._ready.get(key)
+        if network is None:
+            options = Options(settings.seed, offer.weights, settings.scale, settings.size, title=offer.title)
+            network = connect(offer.source, lambda asked: input_shape(picture, asked), options)
+            with self._lock:
+                self._ready.put(key, network)
+        return network
+
+
+def load_shelf(name: str) -> Spec:
+    """A network of the shelf, whatever files lie in the current folder."""
+    from importlib import resources
+
+    return parse((resources.files("convscope.spec") / "nets" / f"{name}.txt").read_text("utf-8"))
+
+
+def _preprocessing(spec: Spec, settings: Settings) -> Preprocessing:
+    if spec.input is None:
+        return Preprocessing(size=settings.size)
+    height, width, channels = spec.input
+    return replace(Preprocessing(channels=channels), size=settings.size or (height, width))
+
+
+def _parameter_bytes(network: Network) -> int:
+    model: Any = getattr(network, "model", None)
+    return 0 if model is None else sum(parameter.nbytes for parameter in model.parameters())
