@@ -81,9 +81,9 @@ def one_run(client: Client, number: int, *, seeds: bool) -> None:
     assert status == 202, (status, body)
     name = json.loads(body)["id"]
     status, body = client.ask("GET", f"/api/traces/{name}?wait=30")
-    assert status == 200 and json.loads(body)["state"] == "done", (status, body)
+    assert (status, json.loads(body)["state"]) == (200, "done"), body
     status, body = client.ask("GET", f"/api/traces/{name}/trace", Range="bytes=0-65535")
-    assert status == 206 and len(body) == 65536, status
+    assert (status, len(body)) == (206, 65536)
 
 
 def resident(process: int) -> int:

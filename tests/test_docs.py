@@ -25,7 +25,8 @@ from convscope.app import cli
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
-COMMANDS = ("see", "summary", "compare")
+WITH_JSON = ("see", "summary", "compare", "export")
+COMMANDS = WITH_JSON
 
 
 def page(name: str) -> str:
@@ -117,7 +118,7 @@ def test_the_pages_describe_every_command() -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_flag_of_a_command_has_a_row_and_every_row_is_a_flag(name: str) -> None:
-    table = rows("`(--[a-z]+)", section(f"convscope {name}"))
+    table = rows("`(--[a-z-]+)", section(f"convscope {name}"))
     assert len(table) == len(set(table))
     assert set(table) == flags_of(PROGRAM.commands[name])
 
@@ -126,7 +127,7 @@ def test_every_flag_named_anywhere_exists() -> None:
     known = {"--help", *flags_of(PROGRAM)}.union(*(flags_of(command) for command in PROGRAM.commands.values()))
     for text in (CLI, PYTHON, page("index.md")):
         assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", text)) <= known
-    assert flags_of(PROGRAM) <= set(re.findall(r"--[a-z]+", CLI))
+    assert flags_of(PROGRAM) <= set(re.findall(r"--[a-z-]+", CLI))
 
 
 def test_the_values_that_the_page_gives_for_left_out_options_are_the_programs() -> None:
@@ -197,6 +198,16 @@ def test_every_field_of_summary_is_documented_and_every_documented_field_comes(f
         assert paths(answer(f"convscope summary {choice} --json"), frozenset()) == expected
 
 
+def test_every_field_of_export_is_documented_and_every_documented_field_comes(folder: Path) -> None:
+    found = answer(f"convscope export coffee {TINY} --out one.html --json")
+    assert paths(found, frozenset()) == documented("The object of export --json")
+    typed(f"convscope see coffee {TINY} --no-html --out seen")
+    assert not Path("seen/page.html").exists()
+    again = answer("convscope export seen/trace.safetensors --out two.html --json")
+    assert {**found, "page": "two.html"} == again
+    assert Path("one.html").read_bytes() == Path("two.html").read_bytes()
+
+
 def test_every_field_of_compare_is_documented_and_every_documented_field_comes(folder: Path) -> None:
     same_as_see = {"image", *(f"variants[].{name}" for name in ("network", "steps", "scores"))}
     found = answer(f"convscope compare coffee {TINY} --vary conv_1.kernel=3,5 --out both --json")
@@ -230,7 +241,7 @@ def assert_part_of(shown: Any, real: Any, at: str) -> None:
         assert shown == (pytest.approx(real, rel=1e-4, abs=1e-6) if isinstance(real, float) else real), at
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", WITH_JSON)
 def test_the_object_on_the_page_is_the_one_that_comes(name: str, folder: Path) -> None:
     text = section(f"The object of {name} --json")
     (shown,), (line,) = fenced(text, "json"), fenced(text)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from convscope.errors import CallError
-from convscope.page.bundle import WEB, bundle_module, bundle_script, bundle_styles
+from convscope.page.bundle import WEB, bundle_script, bundle_styles
 
 NODE = shutil.which("node")
 
@@ -24,7 +24,6 @@ MODULES = {
     "vendor/tiny.js": "var n=1;function r(){return n}n=2;export{n as options,r as read};",
     "vendor/small.js": 'import{options as n}from"./tiny.js";import{read}from"./tiny.js";'
     'var t="export";export const h=function(x){return"<"+x+n+read()+t+">"};',
-    "widget.js": 'import { name } from "./deep/name.js";\nexport function render() {\n  return name();\n}\n',
     "index.html": '<link rel="stylesheet" href="web/b.css" />\n<link rel="stylesheet" href="web/a.css" />\n',
     "a.css": "a { color: red }",
     "b.css": "b { background: url(data:,) }\n",
@@ -68,17 +67,6 @@ def test_nothing_becomes_global(web: Path) -> None:
     code = "const before = Object.getOwnPropertyNames(globalThis).length;\nglobalThis.log = () => {};\n"
     code += bundle_script(web) + "console.log(Object.getOwnPropertyNames(globalThis).length - before);"
     assert ran(code, "cjs", web) == ["1"]
-
-
-def test_the_module_for_notebooks_has_a_default_export(web: Path) -> None:
-    (web / "joined.mjs").write_text(f"globalThis.log = () => {{}};\n{bundle_module(web)}", encoding="utf-8")
-    code = 'import joined from "./joined.mjs";\nconsole.log(Object.keys(joined).join(), joined.render());'
-    assert ran(code, "mjs", web) == ["render name"]
-
-
-def test_a_module_for_notebooks_without_render_is_refused(web: Path) -> None:
-    with pytest.raises(CallError, match=r"^deep/name\.js exports no 'render'; it has later, many, name, one$"):
-        bundle_module(web, "deep/name.js")
 
 
 def test_style_sheets_come_in_the_order_of_the_page(web: Path) -> None:

@@ -18,7 +18,7 @@ import convscope as cs
 import page_files
 import zoo
 from convscope.errors import CallError, OutputError, TraceFileError
-from convscope.page.html import export, make_page
+from convscope.page.html import empty_page, export, make_page, raw_data
 from convscope.page.ranking import channel_orders
 from convscope.store import loads
 from convscope.traces import Map, Placement, Step, Trace
@@ -250,6 +250,24 @@ def test_python_leaves_excerpts_to_the_page(deep: Trace, web: Path) -> None:
     data = page_files.Html(make_page(deep, web=web, channels=1).data).stream("trace")
     with pytest.raises(TraceFileError, match="in format 2; this one reads up to 1: update convscope"):
         loads(data)
+
+
+# For other hosts
+
+
+def test_the_files_themselves_are_those_of_the_page(small: Trace, deep: Trace, web: Path) -> None:
+    found = page_files.Html(make_page(small, web=web).data)
+    for full in (True, False):
+        assert raw_data(small, full=full) == (found.stream("trace"), found.stream("overview"))
+    excerpt, overview = raw_data(deep, limit=300_000)
+    assert check_exact(deep, page_files.parse(excerpt, "convscope"))[0] > 0
+    assert len(page_files.overview(overview).text["steps"]) == len(deep)
+
+
+def test_an_empty_page_says_where_it_lives(web: Path) -> None:
+    found = page_files.Html(empty_page("notebook", web=web).encode())
+    assert ("div", {"id": "convscope", "data-host": "notebook"}) in found.tags
+    assert list(found.scripts) == [""]
 
 
 # The file

@@ -20,9 +20,10 @@ from convscope.adapters.torch import TorchNetwork
 from convscope.errors import CallError, Cancelled, ModelError, SpecError
 from convscope.image import open_image
 from convscope.record import record
-from convscope.server import Limits
+from convscope.server import Limits, tracefile
 from convscope.server.hosting import address_of, is_local, listen, names_of
 from convscope.server.networks import Offer, Settings, given_model, given_spec
+from convscope.server.tracefile import TraceFile
 from convscope.spec import shelf
 from convscope.store import dumps, loads
 from serving import NET, SMALL, Running, page_folder, png, serving
@@ -118,6 +119,16 @@ def test_ranges_are_parts_of_the_file(server: Running) -> None:
     assert server.ask("GET", path, headers={"Range": "bytes=-9"}).body == whole[-9:]
     assert server.ask("GET", path, headers={"Range": f"bytes={size - 4}-"}).body == whole[-4:]
     assert server.ask("GET", path, headers={"Range": "bytes=0-9", "If-Range": "x"}).body == whole
+
+
+def test_large_arrays_are_handed_out_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tracefile, "CHUNK", 1000)
+    trace = cs.trace("conv(2, 3) | relu", "chelsea", size=(20, 30))
+    whole, file = dumps(trace), TraceFile(trace)
+    for start, stop in ((0, file.size), (1, file.size - 1), (file.size - 2500, file.size), (70, 70), (999, 2001)):
+        parts = list(file.read(start, stop))
+        assert b"".join(parts) == whole[start:stop]
+        assert max(map(len, parts), default=0) <= 1000
 
 
 def test_the_overview_is_what_the_library_makes(server: Running) -> None:

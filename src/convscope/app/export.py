@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from convscope.app.console import console, print_json, printable, stages
 from convscope.app.opening import Request, one_network
 from convscope.app.output import safe_name
-from convscope.errors import CallError
+from convscope.errors import CallError, OutputError
 from convscope.store import load
 from convscope.traces import Trace
 
@@ -26,9 +26,11 @@ def run(
     from convscope.page.html import make_page
     from convscope.store.atomic import replacing
 
+    _check_free(request.out, overwrite=request.overwrite)  # before the network runs
     with stages(quiet=request.as_json) as progress:
         trace = _trace(request, net, model, progress.stage)
         out = request.out or Path(f"{_stem(trace)}.html")
+        _check_free(out, overwrite=request.overwrite)
         with replacing(out, overwrite=request.overwrite) as file:
             progress.stage("making the page")
             page = make_page(trace, full=full, channels=channels, limit=round(limit * MEGABYTE))
@@ -40,6 +42,11 @@ def run(
     for line in described(trace, page):
         written.print(printable(line))
     written.print(printable(str(out)))
+
+
+def _check_free(out: Path | None, *, overwrite: bool) -> None:
+    if out is not None and out.exists() and not overwrite:
+        raise OutputError(f"{str(out)!r} exists already; choose another name, or add --overwrite to replace it")
 
 
 def _trace(request: Request, net: str | None, model: str | None, stage: Any) -> Trace:

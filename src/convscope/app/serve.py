@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
 #: After Ctrl-C, so long for threads that are in the middle of a step.
 GRACE = 0.3
-#: Seconds after which a thread that runs a network lets the one that answers have its turn; Python's own 0.005 make
-#: whoever asks wait ten times as long.
-TURN = 0.0005
 
 
 def run(
@@ -55,7 +52,6 @@ def run(
             f"convscope: listening on {host}, so other machines can reach this server; whoever learns the address "
             "with its token can use it, and nothing on the way is encrypted"
         )
-    sys.setswitchinterval(TURN)
     hosting.make_server(app, lambda: _ready(address, browser)).run(sockets=[bound])
     note("convscope: stopped")
     _end(app.stop(GRACE))

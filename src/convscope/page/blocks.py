@@ -50,6 +50,10 @@ class Packed:
         """Bytes that it takes in a page, tags included."""
         return sum(len(block.text) + _TAG for block in self.blocks)
 
+    def unpacked(self) -> bytes:
+        """The file itself."""
+        return b"".join(gzip.decompress(base64.b64decode(block.text)) for block in self.blocks)
+
 
 def packed(data: bytes) -> Packed:
     """Cut and compress a safetensors file.
@@ -60,7 +64,7 @@ def packed(data: bytes) -> Packed:
     >>> found = packed(data)
     >>> [block.stop - block.start for block in found.blocks[1:]]
     [262144, 262144, 262144]
-    >>> b"".join(gzip.decompress(base64.b64decode(block.text)) for block in found.blocks) == data
+    >>> found.unpacked() == data
     True
     """
     view = memoryview(data)

@@ -49,20 +49,10 @@ def bundle_script(folder: Path = WEB, entry: str = "main.js") -> str:
     Raises:
         CallError: a module is missing, or does what cannot be joined; the sentence names it.
     """
-    return f"(() => {{\n{_joined(folder, entry)[0]}}})();\n"
-
-
-@functools.cache
-def bundle_module(folder: Path = WEB, entry: str = "widget.js") -> str:
-    """The same as one module whose default export is ``{ render }``, as notebooks ask for it.
-
-    Raises:
-        CallError: as :func:`bundle_script`; or ``entry`` exports no ``render``.
-    """
-    text, variable, exports = _joined(folder, entry)
-    if "render" not in exports:
-        raise CallError(f"{entry} exports no 'render'; it has {', '.join(sorted(exports)) or 'nothing'}")
-    return f"{text}export default {{ render: {variable}.render }};\n"
+    modules = _in_order(folder, entry)
+    variables = {module.path: f"module{i}" for i, module in enumerate(modules)}
+    parts = [_licences(folder), *(_wrapped(module, variables) for module in modules)]
+    return f"(() => {{\n{''.join(parts)}}})();\n"
 
 
 @functools.cache
@@ -89,14 +79,6 @@ def _checked_style(path: str, text: str) -> str:
     if found:
         raise CallError(f"{path} holds '{found[0]}', which a page in one file cannot have; write it without")
     return text if text.endswith("\n") else f"{text}\n"
-
-
-def _joined(folder: Path, entry: str) -> tuple[str, str, dict[str, str]]:
-    """The text of all modules, the variable that holds the exports of the last one, and their names."""
-    modules = _in_order(folder, entry)
-    variables = {module.path: f"module{i}" for i, module in enumerate(modules)}
-    parts = [_licences(folder), *(_wrapped(module, variables) for module in modules)]
-    return "".join(parts), variables[entry], modules[-1].exports
 
 
 def _in_order(folder: Path, entry: str) -> list[_Module]:

@@ -15,11 +15,13 @@ from pathlib import Path
 
 import numpy as np
 
-from convscope.errors import CallError
+from convscope.errors import CallError, ConvscopeError
 from convscope.page.blocks import Packed
 from convscope.page.bundle import WEB, bundle_script, bundle_styles, read
 from convscope.page.excerpt import Held
 from convscope.page.fitting import LIMIT, Content, fitted
+from convscope.page.overview import overview_bytes
+from convscope.store import dumps
 from convscope.store.atomic import replacing
 from convscope.traces import Trace
 
@@ -101,13 +103,45 @@ def make_page(
     return Page(b"".join([head, *_data(content), tail]), content.held, content.thumb)
 
 
+def raw_data(trace: Trace, *, full: bool = False, limit: int = LIMIT) -> tuple[bytes, bytes]:
+    """The trace and the overview that a page would hold, as the two files they are; for hosts that send them.
+
+    Args:
+        trace: what to show.
+        full: every number; otherwise what fits in ``limit``, as for :func:`export`.
+        limit: bytes that a page with them could have.
+    """
+    told = _contributions(trace)
+    if full:
+        return dumps(trace), overview_bytes(trace, contributions=told)
+    content = fitted(trace, told, limit, full=False, channels=None)
+    return content.trace.unpacked(), content.overview.unpacked()
+
+
+def empty_page(host: str, *, web: Path = WEB) -> str:
+    """The page without data, which then asks its host for them; ``host`` is what it takes itself to live in.
+
+    Raises:
+        CallError: the sources cannot be joined.
+
+    >>> 'id="convscope" data-host="notebook"' in empty_page("notebook")
+    True
+    """
+    return "".join(_template(web)).replace('id="convscope"', f'id="convscope" data-host="{html.escape(host)}"', 1)
+
+
 def _contributions(trace: Trace) -> Mapping[str, np.ndarray]:
     """What each channel contributes to the first score; nothing where there are no scores."""
     if not trace.scores:
         return {}
     from convscope.contribution import contributions
 
-    return contributions(trace).channels
+    try:
+        return contributions(trace).channels
+    except ConvscopeError:
+        raise
+    except (LookupError, TypeError, ValueError, ArithmeticError, RuntimeError):
+        return {}  # settings that make no sense, in a trace from a file
 
 
 def _frame(trace: Trace, web: Path) -> tuple[bytes, bytes]:
@@ -123,7 +157,12 @@ _TITLE = "<title>convscope</title>"
 def _title(trace: Trace) -> str:
     image = trace.about.get("image")
     names = [trace.about.get("network"), image.get("name") if isinstance(image, dict) else image]
-    return " · ".join([*(html.escape(name[:120]) for name in names if isinstance(name, str) and name), "convscope"])
+    return " · ".join([*(html.escape(_shown(name)) for name in names if isinstance(name, str) and name), "convscope"])
+
+
+def _shown(name: str) -> str:
+    """A name without what steers a parser or has no UTF-8, and not too long for a tab."""
+    return "".join(letter if letter.isprintable() else " " for letter in name[:120])
 
 
 @functools.cache

@@ -18,7 +18,7 @@ Take = tuple[np.ndarray | None, ...]
 SMALL = 65_536
 """Vectors and matrices of at most this many numbers are kept whole."""
 
-_NORMS = 2  # a step's weights may take this many times what its values may
+_WEIGHTS = 2  # a step's weights may take this many times what its values may
 _INPUTS = 4  # input channels that every kept kernel has at least
 
 
@@ -77,7 +77,7 @@ class Keeping:
             return self._kernels(i, step, array, allowed)
         if name == "weight" and step.kind == "linear" and array.ndim == 2:
             return self._rows(i, array, allowed)
-        return _leading(array, _NORMS * allowed.numbers)
+        return _leading(array, _WEIGHTS * allowed.numbers)
 
     def _channels(self, i: int, allowed: Allowance) -> np.ndarray | None:
         """The kept channels of maps; None for all."""
@@ -91,34 +91,35 @@ class Keeping:
     def _kernels(self, i: int, step: Step, array: np.ndarray, allowed: Allowance) -> Take | None:
         """Kernels between kept channels only; where that is still too much, those from the strongest inputs."""
         source = self._place[id(step.inputs[0])]
-        if self.value(i, allowed) is None or step.value.ndim != 3:
-            return _leading(array, _NORMS * allowed.numbers)
-        outputs = self._channels(i, allowed)
-        grouped = int(step.settings.get("groups", 1)) > 1
-        if step.kind == "conv_transpose2d":
-            # The first axis counts inputs. With groups, the second one counts the outputs of each group.
-            return (self._inputs(source, 1, array, allowed), None if grouped else outputs, None, None)
-        if grouped:
-            return (outputs, None, None, None)
-        count = array.shape[0] if outputs is None else len(outputs)
-        return (outputs, self._inputs(source, count, array, allowed), None, None)
+        # Transposed, the first axis counts inputs. With groups, the second one counts the channels of each group.
+        into, out = (0, 1) if step.kind == "conv_transpose2d" else (1, 0)
+        take: list[np.ndarray | None] = [None] * 4
+        count = array.shape[out]
+        if self._fits(i, array.shape[out]):
+            take[out] = self._channels(i, allowed)
+            count = _length(take[out], count)
+        if self._fits(source, array.shape[into]):
+            take[into] = self._inputs(source, count * math.prod(array.shape[2:]), allowed)
+        return tuple(take) if all(part is None or len(part) for part in take) else None
 
-    def _inputs(self, source: int, outputs: int, array: np.ndarray, allowed: Allowance) -> np.ndarray | None:
-        step, order = self.trace.steps[source], self._orders.get(source)
-        if order is None or step.value.ndim != 3 or self.value(source, allowed) is None:
-            return None
-        kept = self._channels(source, allowed)
-        if allowed.channels is not None or (step.kind == "input" and kept is None):
+    def _fits(self, i: int, size: int) -> bool:
+        """Whether an axis of kernels counts the channels of that step."""
+        return self.trace.steps[i].value.ndim == 3 and len(self._orders.get(i, ())) == size
+
+    def _inputs(self, source: int, size: int, allowed: Allowance) -> np.ndarray | None:
+        """The kept channels of an input, or as many as there is room for; ``size`` numbers belong to each."""
+        kept, order = self._channels(source, allowed), self._orders[source]
+        if allowed.channels is not None or (self.trace.steps[source].kind == "input" and kept is None):
             return kept
-        count = len(order) if kept is None else len(kept)
-        room = _NORMS * allowed.numbers // max(1, outputs * math.prod(array.shape[2:]))
+        count = _length(kept, len(order))
+        room = _WEIGHTS * allowed.numbers // max(1, size)
         return kept if room >= count else _first(order, min(count, max(_INPUTS, room)))
 
     def _rows(self, i: int, array: np.ndarray, allowed: Allowance) -> Take | None:
         order = self._orders.get(i)
         if order is None or len(order) != len(array):
-            return _leading(array, _NORMS * allowed.numbers)
-        count = allowed.channels or max(allowed.least, _NORMS * allowed.numbers // max(1, array.shape[1]))
+            return _leading(array, _WEIGHTS * allowed.numbers)
+        count = allowed.channels or max(allowed.least, _WEIGHTS * allowed.numbers // max(1, array.shape[1]))
         kept = _first(order, count)
         return (kept, None) if kept is None or len(kept) else None
 
@@ -126,6 +127,10 @@ class Keeping:
 def everything(array: np.ndarray) -> Take:
     """All of an array."""
     return (None,) * array.ndim
+
+
+def _length(part: np.ndarray | None, size: int) -> int:
+    return size if part is None else len(part)
 
 
 def _first(order: Order, count: int) -> np.ndarray | None:
@@ -143,4 +148,4 @@ def _leading(array: np.ndarray, numbers: int) -> Take | None:
 def _count(array: np.ndarray, take: Take | None) -> int:
     if take is None:
         return 0
-    return math.prod(size if part is None else len(part) for size, part in zip(array.shape, take, strict=True))
+    return math.prod(_length(part, size) for size, part in zip(array.shape, take, strict=True))

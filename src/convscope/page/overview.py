@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -16,6 +16,8 @@ from convscope.page.tensors import pack
 from convscope.structure import Field, macs, param_count, param_formula, receptive_fields, setting_text
 from convscope.structure.reach import Reach
 from convscope.traces import Step, Trace
+
+Told = TypeVar("Told", str, int)
 
 KEY = "convscope_overview"
 """The field of the header's ``__metadata__`` that holds the JSON."""
@@ -51,7 +53,8 @@ def overview_parts(
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """The JSON object and the arrays of which the overview consists."""
     maker = _Maker(thumb)
-    fields = receptive_fields(trace.steps)
+    with np.errstate(divide="ignore", invalid="ignore"):  # a stride of 0, in a trace from a file
+        fields = receptive_fields(trace.steps)
     steps = [maker.step(i, step, fields[step.name]) for i, step in enumerate(trace.steps)]
     for i, step in enumerate(trace.steps):
         if step.name in contributions and f"thumb/{i}" in maker.arrays:
@@ -94,9 +97,9 @@ class _Maker:
         self.arrays[f"columns/{i}"] = _seen(field.columns, 2, step)
         return {
             "params": param_count(step),
-            "formula": param_formula(step),
-            "macs": macs(step),
-            "settings": setting_text(step),
+            "formula": _told(param_formula, step, ""),
+            "macs": _told(macs, step, 0),
+            "settings": _told(setting_text, step, ""),
             **said,
             "field": _field(field),
         }
@@ -117,6 +120,14 @@ class _Maker:
             counts = histogram(value, low or 0.0, high or 0.0)
             self._ranges[key] = {"low": low, "high": high, "zeros": zeros}, counts
         return self._ranges[key]
+
+
+def _told(describe: Callable[[Step], Told], step: Step, otherwise: Told) -> Told:
+    """What is said of a step, if its settings make sense: those of a trace from a file may say anything."""
+    try:
+        return describe(step)
+    except (LookupError, TypeError, ValueError, ArithmeticError):
+        return otherwise
 
 
 def _memory(array: np.ndarray) -> Hashable:

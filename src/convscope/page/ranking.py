@@ -80,6 +80,7 @@ def _chains(steps: Sequence[Step]) -> list[list[int]]:
 
 def hands_on(step: Step, source: Step) -> bool:
     """Whether channel c of ``source`` becomes channel c of ``step``."""
-    alike = step.value.ndim == source.value.ndim and step.shape[:1] == source.shape[:1]
-    depthwise = step.kind == "conv2d" and step.settings.get("groups") == len(step.value) and len(step.value) > 1
-    return alike and step.value.ndim in {1, 3} and (step.kind in CHANNELWISE or depthwise)
+    if step.value.ndim != source.value.ndim or step.value.ndim not in {1, 3} or len(step.value) != len(source.value):
+        return False
+    depthwise = step.kind == "conv2d" and step.settings.get("groups") == len(step.value) > 1
+    return depthwise or step.kind in CHANNELWISE

@@ -4,6 +4,7 @@ import { firstStep } from "./select.js";
 import { store } from "./state.js";
 
 let stop = () => {};
+let before = "";
 
 /** Language and theme from the address, or from what the browser prefers. */
 export function readManners() {
@@ -17,7 +18,11 @@ export function readManners() {
  */
 export function followAddress(trace) {
   stop();
-  const blank = { step: firstStep(trace), channel: null, pixel: null, tab: /** @type {const} */ ("atlas"), unfolded: [], expanded: [] };
+  const names = trace.steps.map((step) => step.name).join("\n");
+  // Another picture in the same network: what was open stays open.
+  const open = names === before ? {} : { unfolded: [], expanded: [] };
+  before = names;
+  const blank = { step: firstStep(trace), channel: null, pixel: null, tab: /** @type {const} */ ("atlas"), ...open };
   store.set({ ...blank, ...fromHash(location.hash, trace.steps) });
   let written = location.hash.replace(/^#/, "");
   let place = placeOf();

@@ -112,7 +112,7 @@ async function run(signal = restart()) {
 
 /** Waits for the end of a run. @param {string} id @param {AbortSignal} signal */
 async function finished(id, signal) {
-  for (let seen = -1; ; ) {
+  for (let seen = 0; ; ) {
     const now = await job(id, seen, signal);
     if (now.state === "done") return;
     if (now.state === "failed" || now.state === "cancelled") throw new Refusal(now.message ?? "", now.state);

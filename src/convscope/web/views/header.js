@@ -5,7 +5,7 @@ import { drawRGB } from "../paint/maps.js";
 import { count } from "../paint/numbers.js";
 import { store } from "../state.js";
 import { toggleTheme } from "../theme.js";
-import { PictureButton, NetworkButton, SaveButton } from "./host/buttons.js";
+import { Choice, SaveButton } from "./host/buttons.js";
 import { Icon } from "./icons.js";
 import { Scores } from "./scores.js";
 import { words } from "./words.js";
@@ -20,10 +20,8 @@ export function Header({ trace, host, onKeys }) {
   const served = host === "served";
   return html`<header class="top">
     <h1 class="logo" translate="no">conv<b>scope</b></h1>
-    ${trace && html`<${PictureOf} trace=${trace} />`}
-    ${served && html`<${PictureButton} />`}
-    ${trace && html`<${NetworkOf} trace=${trace} />`}
-    ${served && html`<${NetworkButton} />`}
+    <${Choice} menu=${served ? "picture" : null}>${trace && html`<${PictureOf} trace=${trace} />`}<//>
+    <${Choice} menu=${served ? "network" : null}>${trace && html`<${NetworkOf} trace=${trace} />`}<//>
     ${trace && html`<${Scores} trace=${trace} />`}
     <div class="manners">
       ${served && trace && html`<${SaveButton} />`}
@@ -46,11 +44,11 @@ function PictureOf({ trace }) {
   const image = trace.about.image ?? {};
   const name = String(image.name ?? "");
   const [, height, width] = trace.steps[0].shape;
-  return html`<div class="of">
+  return html`<span class="of">
     <canvas ref=${canvas} class="tiny" aria-hidden="true"></canvas>
-    <div class="ellipsis"><div class="ellipsis" title=${name}>${name}</div>
-      <div class="number quiet small">${sizeText(image.size)}${resized(image.size, height, width)}</div></div>
-  </div>`;
+    <span class="lines"><span class="ellipsis" title=${name}>${name}</span>
+      <span class="number quiet small ellipsis">${sizeText(image.size)}${resized(image.size, height, width)}</span></span>
+  </span>`;
 }
 
 /** @param {unknown} size */
@@ -70,8 +68,7 @@ function NetworkOf({ trace }) {
   const name = String(trace.about.network ?? "");
   const { params } = trace.totals;
   const facts = t(params ? "facts" : "facts_none", { params: count(params), steps: trace.steps.length - 1 });
-  return html`<div class="of">
-    <div class="ellipsis"><div class="ellipsis" title=${String(trace.about.spec ?? name)}>${name}</div>
-      <div class="quiet small ellipsis">${facts}</div></div>
-  </div>`;
+  return html`<span class="of"><span class="lines">
+    <span class="ellipsis" title=${String(trace.about.spec ?? name)}>${name}</span>
+    <span class="quiet small ellipsis" title=${facts}>${facts}</span></span></span>`;
 }

@@ -13,6 +13,8 @@ export const HEIGHT = 22;
 const DIGIT = 7;
 const VALUE = 62;
 const NAME = 110;
+/** Between a number and the place of the next one beside it. */
+const APART = 18;
 
 /**
  * @param {CanvasRenderingContext2D} context
@@ -21,7 +23,9 @@ const NAME = 110;
  * @param {number} value
  * @param {{ x: number, y: number, width: number }} cell
  */
-export function drawBar(context, { step, labels, scale, inks, dark, digits }, index, value, { x, y, width }) {
+export function drawBar(context, { step, labels, scale, inks, dark, digits }, index, value, cell) {
+  const { x, y } = cell;
+  const width = cell.width - APART;
   const name = labels ? NAME : digits * DIGIT + 6;
   const room = { x: x + name + 6, width: width - name - VALUE - 12 };
   const state = stateOf(step, index);

@@ -27,7 +27,8 @@ import { cellAt, layoutOf, moved, placeOf, scrolledTo, visible } from "./layout.
  * @property {number} chosen  Position of the chosen one, -1 for none.
  */
 
-const EDGE = 14;
+/** Empty space around the cells. */
+export const EDGE = 20;
 const SETTLED_AFTER = 120;
 let made = 0;
 

@@ -12,13 +12,14 @@ import { words } from "./words.js";
 /** @typedef {import("../../types.js").Step} Step */
 /** @typedef {import("../../types.js").Stats} Stats */
 
-/** @param {{ step: Step, stats: Stats }} props */
-export function Legend({ step, stats }) {
+/** @param {{ step: Step, stats: Stats, channel?: number }} props  `channel`: of which it speaks, instead of the one pointed at. */
+export function Legend({ step, stats, channel }) {
   const t = useWords(words);
   const dark = useDark();
   const mode = useStore((view) => view.scale);
   const chosen = useStore((view) => (view.step === step.index ? view.channel : null));
-  const pointed = usePointed(step.index)?.channel ?? chosen;
+  const under = usePointed(step.index)?.channel ?? chosen;
+  const pointed = channel ?? under;
   const shared = stepScale(step.facts);
   const own = mode === "channel" && pointed !== null ? channelScale(step.facts, stats, pointed) : null;
   const scale = mode === "step" ? shared : own;

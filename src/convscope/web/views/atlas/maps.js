@@ -3,10 +3,10 @@ import { isDead, isDuplicate } from "../../data/order.js";
 import { html, useDark, useLoaded, useMemo, useState, useStore } from "../../dom.js";
 import { hover } from "../../hover.js";
 import { useWords } from "../../language.js";
-import { percent, significant } from "../../paint/numbers.js";
+import { count, percent, significant } from "../../paint/numbers.js";
 import { select } from "../../select.js";
 import { Excerpt } from "./excerpt.js";
-import { Grid } from "./grid.js";
+import { EDGE, Grid } from "./grid.js";
 import { inks } from "./inks.js";
 import { fittingWidth } from "./layout.js";
 import { Histogram, Legend } from "./legend.js";
@@ -24,9 +24,9 @@ import { words } from "./words.js";
 /** @typedef {import("./grid.js").Cells} Cells */
 /** @typedef {import("./grid.js").Spot} Spot */
 
-const SIZES = { least: 20, most: 160 };
+const SIZES = { least: 20, most: 240 };
 /** Between these a first size is chosen so that all channels are in sight, if they can be. */
-const FIRST = { least: 48, most: 112 };
+const FIRST = { least: 48, most: 200 };
 
 /** The size a reader chose; it stays when the step changes. @type {number | null} */
 let chosenSize = null;
@@ -59,7 +59,7 @@ function Loaded({ trace, step, thumbs, stats }) {
         <${Order} orders=${orders} value=${sort} />
         <${ScaleChoice} />
         <${Search} text=${text} label=${t("search")} onText=${setText} />
-        <span class="quiet small" role="status">${channels.length < all ? t("shown", { n: channels.length, all }) : t("count", { n: all })}</span>
+        <span class="quiet small" role="status">${channels.length < all ? t("shown", { n: count(channels.length), all: count(all) }) : t("count", { n: count(all) })}</span>
         <${TileSize} value=${width} ...${SIZES} label=${t("tile")} onSize=${(/** @type {number} */ next) => setSize((chosenSize = next))} />
       </div>
       <${Grid} cells=${cells} label=${t("maps", { name: step.name })} onRoom=${setRoom} />
@@ -78,7 +78,7 @@ function Loaded({ trace, step, thumbs, stats }) {
 /** @param {Step} step @param {number} count @param {{ width: number, height: number }} room */
 function firstSize(step, count, room) {
   if (!room.width) return FIRST.least;
-  return fittingWidth({ count, room, ...FIRST, gap: GAP, edge: 14 }, (width) => cellHeight(step, width));
+  return fittingWidth({ count, room, ...FIRST, gap: GAP, edge: EDGE }, (width) => cellHeight(step, width));
 }
 
 /**

@@ -2,7 +2,7 @@
 import { html, useDark, useLoaded, useMemo, useState, useStore } from "../../dom.js";
 import { hover } from "../../hover.js";
 import { useWords } from "../../language.js";
-import { significant } from "../../paint/numbers.js";
+import { count, significant } from "../../paint/numbers.js";
 import { scaleOfNumbers } from "../../paint/scale.js";
 import { select } from "../../select.js";
 import { drawBar, HEIGHT } from "./bars.js";
@@ -20,8 +20,8 @@ import { words } from "./words.js";
 /** @typedef {import("./grid.js").Cells} Cells */
 
 /** With names there must be room for them; few numbers may have long bars. */
-const WIDTHS = { plain: 168, few: 320, named: 300 };
-const FEW = 24;
+const WIDTHS = { plain: 186, few: 600, named: 320 };
+const FEW = 12;
 
 /** @param {{ trace: Trace, step: Step }} props */
 export function Vector({ trace, step }) {
@@ -50,7 +50,7 @@ function Bars({ trace, step, values }) {
       <div class="toolbar">
         <${Order} orders=${["size", "index"]} value=${sort} />
         ${all > FEW && html`<${Search} text=${text} label=${t("search_numbers")} onText=${setText} />`}
-        <span class="quiet small" role="status">${order.length < all ? t("shown", { n: order.length, all }) : t("count_numbers", { n: all })}</span>
+        <span class="quiet small" role="status">${order.length < all ? t("shown", { n: count(order.length), all: count(all) }) : t("count_numbers", { n: count(all) })}</span>
       </div>
       <${Grid} cells=${cells} label=${t("numbers", { name: step.name })} />
       ${order.length === 0 && html`<p class="absent">${t("nothing", { last: all - 1 })}</p>`}
@@ -74,7 +74,7 @@ function useBars({ trace, step, values, order }) {
   const chosen = useStore((view) => (view.step === step.index ? view.channel : null));
   return useMemo(() => {
     const labels = labelsOf(trace, step);
-    const width = labels ? WIDTHS.named : step.shape[0] <= FEW ? WIDTHS.few : WIDTHS.plain;
+    const width = step.shape[0] <= FEW ? WIDTHS.few : labels ? WIDTHS.named : WIDTHS.plain;
     const source = { step, labels, scale: scaleOfNumbers(values.data), inks: inks(), dark, digits: String(step.shape[0] - 1).length };
     const number = (/** @type {number} */ index) => values.at([index]);
     return {

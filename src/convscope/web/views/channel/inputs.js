@@ -24,37 +24,37 @@ const MORE = 24;
 /** @param {{ trace: Trace, step: Step, channel: number }} props */
 export function Inputs({ trace, step, channel }) {
   const t = useWords(words);
-  const { shares, feeds, error } = useShares(trace, step, channel);
+  const { shares, state, error } = useShares(trace, step, channel);
   const [shown, setShown] = useState(SHOWN);
   if (error) return html`<p class="aside-note" role="alert">${error.message}</p>`;
-  if (!shares) return html`<p class="aside-note" role="status">${t(stateOf(step, feeds))}</p>`;
+  if (!shares) return html`<p class="aside-note" role="status">${t(step.kind === "input" ? "input" : state)}</p>`;
   const list = shares.feeds.slice(0, shown);
   const left = shares.feeds.length - list.length;
   return html`<div class="inputs">
-    <${Head} step=${step} shares=${shares} />
+    <${Head} trace=${trace} step=${step} shares=${shares} />
     <${Cards} trace=${trace} list=${list} how=${shares.how} />
     ${left > 0 && html`<button type="button" class="button" onClick=${() => setShown(shown + MORE)}>${t("more", { n: Math.min(MORE, left) })}</button>`}
   </div>`;
 }
 
-/** @param {Step} step @param {unknown[] | null} feeds */
-function stateOf(step, feeds) {
-  if (step.kind === "input") return "input";
-  return feeds ? "adding" : "all_inputs";
-}
-
-/** @param {{ step: Step, shares: Shares }} props */
-function Head({ step, shares: { how, feeds } }) {
+/** @param {{ trace: Trace, step: Step, shares: Shares }} props */
+function Head({ trace, step, shares: { how, feeds } }) {
   const t = useWords(words);
   const absent = "weight" in step.params && feeds.some((feed) => feed.kernel === null) && step.kind !== "batch_norm" && step.kind !== "prelu";
   const title = feeds.length === 1 ? "comes_from" : how === "none" ? "feeds" : "feeds_most";
   const unit = unitText(unitOf(feeds));
   return html`<div class="inputs-head">
     <h3>${t(title)}</h3>
+    ${fromOne(feeds) && html`<span class="quiet ellipsis" translate="no">${trace.steps[feeds[0].step].name}</span>`}
     ${how !== "none" && feeds.length > 1 && html`<span class=${`how ${how}`} title=${t(`${how}_title`, { n: step.shape.slice(1).join("×") })}>${t(how)}</span>`}
     ${unit && html`<span class="quiet small number">${t("times", { unit })}</span>`}
     ${absent && html`<span class="aside-note">${t("params_absent")}<code>${FULL}</code></span>`}
   </div>`;
+}
+
+/** Whether all come from one step, whose name then need not be repeated. @param {Ranked[]} feeds */
+function fromOne(feeds) {
+  return feeds.every((feed) => feed.step === feeds[0].step);
 }
 
 /** One unit for the numbers in all kernels. @param {Ranked[]} feeds */
@@ -68,6 +68,7 @@ function unitOf(feeds) {
 function Cards({ trace, list, how }) {
   const t = useWords(words);
   const [scale, unit] = useMemo(() => [scaleOfNumbers(list.flatMap(({ kernel }) => (kernel ? Array.from(kernel.data) : [])), true), unitOf(list)], [list.length, list[0]]);
+  const named = !fromOne(list);
   const most = Math.max(Number.MIN_VALUE, ...list.map((feed) => feed.share));
   return html`<ul class="cards">
     ${list.map((feed) => {
@@ -82,7 +83,8 @@ function Cards({ trace, list, how }) {
         </button>
         ${feed.kernel && html`<${KernelPicture} kernel=${feed.kernel} scale=${scale} unit=${unit} label=${t("kernel", { n: feed.channel, size })} />`}
         <div class="part number">
-          <span class="ellipsis" title=${source.name}>${source.name === "" ? "" : source.name} · ${feed.channel}</span>
+          ${named && html`<span class="ellipsis" title=${source.name} translate="no">${source.name}</span>`}
+          <span class="quiet">${feed.channel}</span>
           ${how !== "none" && list.length > 1 && html`<i class="bar"><i style=${{ width: `${(feed.share / most) * 100}%` }}></i></i>`}
           ${how !== "none" && html`<span>${how === "signed" ? signed(feed.total, 3) : percent(feed.share)}</span>`}
         </div>

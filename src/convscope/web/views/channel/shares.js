@@ -14,7 +14,7 @@ import { LIMIT, estimates, product, totals, workOf } from "./totals.js";
  * @param {Trace} trace
  * @param {Step} step
  * @param {number} channel
- * @returns {{ shares: Shares | null, feeds: Feed[] | null, error: Error | null }} `shares` is null while it is being calculated
+ * @returns {{ shares: Shares | null, state: "reading" | "adding" | "all_inputs" | "ready", error: Error | null }}
  */
 export function useShares(trace, step, channel) {
   const { value: found, error } = useLoaded(async () => {
@@ -32,7 +32,10 @@ export function useShares(trace, step, channel) {
     );
     return () => stop.abort();
   }, [feeds]);
-  return { shares: shares && shares.of === feeds ? shares.shares : null, feeds, error };
+  const current = shares && shares.of === feeds ? shares.shares : null;
+  if (current) return { shares: current, state: "ready", error };
+  if (!found) return { shares: null, state: "reading", error };
+  return { shares: null, state: feeds ? "adding" : "all_inputs", error };
 }
 
 /**

@@ -58,7 +58,7 @@ export const words = {
     weight_one: "weight {value}",
     times: "in units of {unit}",
     other: "This step's value has the shape {shape}. It has no channels that could be shown as maps; its first numbers are in the atlas.",
-    formula: "y = (x − μ) / √(σ² + ε) · γ + β",
+    formula: "y = (x−μ)/√(σ²+ε)·γ + β",
     own_statistics: "μ and σ² were taken from this picture itself.",
   },
   zh: {
@@ -119,7 +119,7 @@ export const words = {
     weight_one: "权重 {value}",
     times: "单位 {unit}",
     other: "这一步的值形状为 {shape}，没有可作为图显示的通道；开头的数值见图集。",
-    formula: "y = (x − μ) / √(σ² + ε) · γ + β",
+    formula: "y = (x−μ)/√(σ²+ε)·γ + β",
     own_statistics: "μ 和 σ² 取自本图自身。",
   },
 };

@@ -5,6 +5,7 @@ import { drawThumb } from "../../paint/maps.js";
 import { chosenScale } from "../../paint/scale.js";
 import { mapRect } from "./cells.js";
 import { FoldIcon } from "./icons.js";
+import { HEAD, MORE } from "./keys.js";
 import { shapeLabel, shortLabel } from "./label.js";
 import { bodyStyle, useRows } from "./rows.js";
 import { Bars } from "./vector.js";
@@ -29,7 +30,7 @@ import { Bars } from "./vector.js";
 
 /**
  * @param {{ shared: Shared, place: Place, name: string, selected: boolean, channel: number | null, focus: number | null }} props
- *   `channel`: the selected one; `focus`: place of the cell that the Tab key reaches, -1 the head, null none of this column's.
+ *   `channel`: the selected one; `focus`: place of the cell that the Tab key reaches (see keys.js), null none of this column's.
  */
 export function Column({ shared, place, name, selected, channel, focus }) {
   const { trace, t, language, actions } = shared;
@@ -45,12 +46,12 @@ export function Column({ shared, place, name, selected, channel, focus }) {
   const expands = place.look !== "tile" && !place.fits;
   const classes = ["column", place.flat && "flat", selected && "selected", folded && "folded"].filter(Boolean).join(" ");
   return html`<div
-    class=${classes} role="row" aria-label=${label}
+    class=${classes} role="row"
     style=${{ left: `${place.x}px`, top: `${place.y}px`, width: `${place.width}px`, height: `${place.height}px` }}
   >
     <div
-      class="head" role="rowheader" title=${title} aria-selected=${selected} aria-expanded=${folded ? "false" : undefined}
-      tabindex=${focus === -1 ? 0 : -1} data-at=${`${place.step}.-1`} onClick=${() => actions.head(place)}
+      class="head" role="rowheader" aria-label=${label} title=${title} aria-selected=${selected} aria-expanded=${folded ? "false" : undefined}
+      tabindex=${focus === HEAD ? 0 : -1} data-at=${`${place.step}.${HEAD}`} onClick=${() => actions.head(place)}
     >
       <span class="name ellipsis">${name}</span>
       <span class="kind ellipsis">${folded && html`<${FoldIcon} open=${false} />`}${kind}</span>
@@ -59,7 +60,7 @@ export function Column({ shared, place, name, selected, channel, focus }) {
     <div class="foot" role="presentation">
       ${expands &&
       html`<div
-        class="more" role="gridcell" tabindex=${focus === place.shown ? 0 : -1} data-at=${`${place.step}.${place.shown}`}
+        class="more" role="gridcell" tabindex=${focus === MORE ? 0 : -1} data-at=${`${place.step}.${MORE}`}
         aria-label=${t(place.expanded ? "fewer" : "more", { n: place.count })} aria-expanded=${place.expanded}
         title=${t(place.expanded ? "fewer" : "more", { n: place.count })} onClick=${() => actions.expand(place)}
       >${place.expanded ? t("less") : `+${count(hidden)}`}</div>`}

@@ -6,7 +6,7 @@ import { makeActions } from "./actions.js";
 import { around, findBlocks, fold } from "./blocks.js";
 import { Column } from "./column.js";
 import { FoldIcon } from "./icons.js";
-import { moved } from "./keys.js";
+import { HEAD, moved, settled } from "./keys.js";
 import { signOf, withoutPrefix } from "./label.js";
 import { layOut } from "./layout.js";
 import { Minimap } from "./minimap.js";
@@ -21,7 +21,7 @@ import { words } from "./words.js";
 /** @typedef {import("./keys.js").Focus} Focus */
 
 /** Columns this far out of view are made already, in pixels; the view moves in steps of half as much. */
-const AHEAD = 480;
+const AHEAD = 320;
 
 /** @param {{ trace: Trace }} props */
 export function Flow({ trace }) {
@@ -37,8 +37,11 @@ export function Flow({ trace }) {
   const actions = useMemo(() => makeActions(trace, blocks), [trace, blocks]);
   const layout = useLayout(trace, blocks, view, room.height);
   useMemo(() => scene.show(layout), [scene, layout]);
+  scene.chosen = { step: view.step, channel: view.channel };
   const [from, setFrom] = useState(0);
-  const [focus, setFocus] = useState(/** @type {Focus} */ ({ step: layout.columns[0].step, place: -1 }));
+  const [focus, setFocus] = useState(/** @type {Focus} */ ({ step: layout.columns[0].step, place: HEAD }));
+  const stops = useMemo(() => layout.columns.map(stopOf), [layout]);
+  const current = settled(stops, focus);
   const reach = useRef(false);
 
   useEffect(() => {
@@ -55,20 +58,19 @@ export function Flow({ trace }) {
   useLayoutEffect(() => {
     if (!reach.current) return;
     reach.current = false;
-    const cell = scroller.current?.querySelector(`[data-at="${focus.step}.${focus.place}"]`);
-    if (cell instanceof HTMLElement) cell.focus({ preventScroll: true });
-  }, [focus, from]);
+    focusOn(scroller.current, focus, 8);
+  }, [focus]);
   const pointer = usePointer(scroller, scene);
 
   /** @param {KeyboardEvent} event */
   const onKeyDown = (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const column = scene.columns.get(focus.step);
+    const column = scene.columns.get(current.step);
     if (!column) return;
-    if (event.key === "Enter") open(column, focus.place);
-    else if (event.key === " ") toggle(column, focus.place);
+    if (event.key === "Enter") open(column, current.place);
+    else if (event.key === " ") toggle(column, current.place);
     else {
-      const next = moved(layout.columns.map(stopOf), focus, event.key);
+      const next = moved(stops, current, event.key);
       if (!next) return;
       reach.current = true;
       bring(scroller.current, scene.columns.get(next.step), "auto");
@@ -86,8 +88,12 @@ export function Flow({ trace }) {
   };
   /** @param {Place} column @param {number} place */
   const toggle = (column, place) => {
-    if (place < 0) actions.toggle(column);
-    else if (!column.fits && column.look !== "tile") actions.expand(column);
+    if (place === HEAD) {
+      actions.toggle(column);
+      if (!column.folded) return;
+      reach.current = true;
+      setFocus({ step: firstShown(column.folded), place: HEAD });
+    } else if (!column.fits && column.look !== "tile") actions.expand(column);
   };
   /** The Tab key comes back to where the last click or key was. @param {FocusEvent} event */
   const onFocusIn = (event) => {
@@ -100,9 +106,23 @@ export function Flow({ trace }) {
     pointer.moved();
   };
 
-  const current = scene.columns.has(focus.step) ? focus : { step: layout.columns[0].step, place: -1 };
   const seen = layout.columns.filter(({ x, width, step }) => (x < from + room.width + AHEAD && x + width > from - AHEAD) || step === current.step);
-  const shared = { trace, scene, actions, t, language: view.language, scale: view.scale, dark };
+  const shared = useMemo(
+    () => ({ trace, scene, actions, t, language: view.language, scale: view.scale, dark }),
+    [trace, scene, actions, view.language, view.scale, dark],
+  );
+  const drawn = useRef(/** @type {Map<number, { keys: unknown[], tree: import("../../vendor/preact.js").Tree }>} */ (new Map()));
+  /** The tree of a column that has not changed is the very same one, which costs nothing to draw again. @param {Place} place */
+  const columnOf = (place) => {
+    const selected = place.step === view.step;
+    const props = { shared, place, selected, channel: selected ? view.channel : null, focus: place.step === current.step ? current.place : null };
+    const keys = Object.values(props);
+    const known = drawn.current.get(place.step);
+    if (known && known.keys.every((key, i) => Object.is(key, keys[i]))) return known.tree;
+    const tree = html`<${Column} key=${place.step} name=${nameOf(trace, blocks, place)} ...${props} />`;
+    drawn.current.set(place.step, { keys, tree });
+    return tree;
+  };
   const long = layout.width > room.width + 1;
   const [first] = layout.columns;
   return html`<section class="flow" style=${{ "--middle": `${first.bodyY + first.bodyHeight / 2}px` }}>
@@ -110,19 +130,18 @@ export function Flow({ trace }) {
     <div class="strip">
       <div class="scroller" ref=${scroller} onScroll=${onScroll} onKeyDown=${onKeyDown} onFocusIn=${onFocusIn} ...${pointer.handlers}>
         <div class="content" style=${{ width: `${layout.width}px`, height: `${layout.height}px` }}>
-          <${Wires} layout=${layout} trace=${trace} group=${wires} />
+          ${useMemo(() => html`<${Wires} layout=${layout} trace=${trace} group=${wires} />`, [layout])}
           ${layout.brackets.map(({ block, x, y, width }) => html`<div class="bracket" key=${block.path} style=${{ left: `${x}px`, top: `${y}px`, width: `${width}px` }}>
             <button tabindex="-1" title=${t("fold", { name: block.path })} onClick=${() => actions.fold(block)}>
               <${FoldIcon} open=${true} />${block.name}</button>
           </div>`)}
           <div class="grid" role="grid" aria-label=${t("flow", { steps: trace.steps.length })} aria-rowcount=${layout.columns.length}>
-            ${seen.map((place) => html`<${Column} key=${place.step} shared=${shared} place=${place} name=${nameOf(trace, blocks, place)}
-              selected=${place.step === view.step} channel=${view.channel} focus=${place.step === current.step ? current.place : null} />`)}
+            ${seen.map(columnOf)}
           </div>
           <svg class="over" ref=${over} width=${layout.width} height=${layout.height} aria-hidden="true"></svg>
         </div>
       </div>
-      ${long && html`<${Minimap} scroller=${scroller} layout=${layout} selected=${view.step} label=${t("overview")} />`}
+      ${useMemo(() => long && html`<${Minimap} scroller=${scroller} layout=${layout} selected=${view.step} label=${t("overview")} />`, [long, layout, view.step, t("overview")])}
     </div>
   </section>`;
 }
@@ -201,6 +220,23 @@ function bring(scroller, column, behavior) {
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : behavior;
   if (column.x - margin < left) scroller.scrollTo({ left: column.x - margin, behavior: calm });
   else if (column.x + column.width + margin > left + width) scroller.scrollTo({ left: column.x + column.width + margin - width, behavior: calm });
+}
+
+/**
+ * Puts the focus on a cell, which may have to be made first: rows of long columns are made when they come into view.
+ * @param {HTMLElement | null} root
+ * @param {Focus} focus
+ * @param {number} tries  Frames to wait for it.
+ */
+function focusOn(root, { step, place }, tries) {
+  const cell = root?.querySelector(`[data-at="${step}.${place}"]`);
+  if (cell instanceof HTMLElement) cell.focus({ preventScroll: true });
+  else if (tries > 0) requestAnimationFrame(() => focusOn(root, { step, place }, tries - 1));
+}
+
+/** The step of a block's first column once it is unfolded. @param {import("./blocks.js").Block} block */
+function firstShown({ first, inside }) {
+  return inside[0]?.first === first ? inside[0].last : first;
 }
 
 /** @param {Place} column */

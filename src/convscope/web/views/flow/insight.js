@@ -16,7 +16,7 @@ const REST = 120;
 /** Steps that read more numbers than this show the shares of whole maps, not of the pixel. */
 const MOST_NUMBERS = 6e6;
 /** A pixel that sums up more than this is not taken apart at every move of the pointer. */
-const MOST_TERMS = 30000;
+const MOST_TERMS = 8000;
 const SHOWN = 24;
 
 export class Insight {

@@ -1,7 +1,24 @@
 /** Moving through the flow with the keyboard: one cell has the focus, at a place in a column. */
 
 /** @typedef {{ step: number, shown: number, across: number, more: boolean }} Stop  A column, as far as keys go. */
-/** @typedef {{ step: number, place: number }} Focus  `place`: -1 the head, then the cells, then (place === shown) the button. */
+/** @typedef {{ step: number, place: number }} Focus  `place`: `HEAD`, a cell, or `MORE`. */
+
+export const HEAD = -1;
+/** The button below the cells. */
+export const MORE = Infinity;
+
+/**
+ * The nearest thing that is there, after columns were folded, opened or closed.
+ * @param {readonly Stop[]} columns
+ * @param {Focus} focus
+ * @returns {Focus}
+ */
+export function settled(columns, focus) {
+  const column = columns.find(({ step }) => step === focus.step);
+  if (!column) return { step: columns[0].step, place: HEAD };
+  if (focus.place === MORE) return column.more ? focus : { ...focus, place: column.shown - 1 };
+  return focus.place < column.shown ? focus : { ...focus, place: column.shown - 1 };
+}
 
 /**
  * @param {readonly Stop[]} columns  From left to right.
@@ -25,8 +42,8 @@ export function moved(columns, focus, key) {
   }
   if (key === "ArrowDown") return { ...focus, place: below(column, focus.place) };
   if (key === "ArrowUp") return { ...focus, place: above(column, focus.place) };
-  if (key === "Home") return { step: columns[0].step, place: -1 };
-  if (key === "End") return { step: columns[columns.length - 1].step, place: -1 };
+  if (key === "Home") return { step: columns[0].step, place: HEAD };
+  if (key === "End") return { step: columns[columns.length - 1].step, place: HEAD };
   return null;
 }
 
@@ -42,7 +59,7 @@ function beside(columns, at, from, place, edge) {
   const column = columns[Math.min(columns.length - 1, Math.max(0, at))];
   if (column === from) return { step: from.step, place };
   if (place < 0) return { step: column.step, place };
-  if (place >= from.shown) return { step: column.step, place: column.more ? column.shown : column.shown - 1 };
+  if (place >= from.shown) return { step: column.step, place: column.more ? MORE : column.shown - 1 };
   const row = Math.floor(place / from.across);
   const first = row * column.across;
   const last = Math.min(first + column.across, column.shown) - 1;
@@ -53,11 +70,11 @@ function beside(columns, at, from, place, edge) {
 function below(column, place) {
   if (place < 0) return 0;
   if (place + column.across < column.shown) return place + column.across;
-  return column.more ? column.shown : Math.min(place, column.shown - 1);
+  return column.more ? MORE : Math.min(place, column.shown - 1);
 }
 
 /** @param {Stop} column @param {number} place */
 function above(column, place) {
   if (place >= column.shown) return column.shown - 1;
-  return place < column.across ? -1 : place - column.across;
+  return place < column.across ? HEAD : place - column.across;
 }

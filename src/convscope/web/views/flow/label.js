@@ -28,7 +28,7 @@ const SHORT = {
  */
 export function shortLabel({ kind, settings, shape }, language) {
   const depthwise = kind === "conv2d" && settings.groups > 1 && settings.groups === shape[0];
-  const words = SHORT[kind] ? SHORT[kind][language === "zh" ? 1 : 0] : kindName(kind, language);
+  const words = Object.hasOwn(SHORT, kind) ? SHORT[kind][language === "zh" ? 1 : 0] : kindName(kind, language);
   const name = depthwise ? (language === "zh" ? "逐通道" : "depthwise") : words;
   const numbers = numbersOf(kind, settings);
   return numbers ? `${name} ${numbers}` : name;

@@ -58,6 +58,9 @@ const APART = 6;
 const BRACKET = 22;
 const PAD = 10;
 const NARROWEST = 72;
+const FLAT_NARROWEST = 104;
+/** More room where lines part or meet. */
+const WIDE_GAP = 46;
 const BAR = 17;
 const BAR_WIDTH = 84;
 const SCORES_WIDTH = 176;
@@ -67,7 +70,10 @@ const LARGEST = 96;
 const WIDEST = 128;
 const MOST_ACROSS = 6;
 const SCROLLBAR = 12;
-const LOWEST_LANE = FLAT_HEAD + FLAT_FOOT + LABEL + 40;
+const SMALLEST_OF_ALL = 36;
+/** The strip scrolls down rather than show less than two maps. */
+const LOWEST = HEAD + FOOT + 2 * (SMALLEST_OF_ALL + LABEL);
+const LOWEST_LANE = FLAT_HEAD + FLAT_FOOT + LABEL + SMALLEST_OF_ALL;
 
 /**
  * Size of one map's place, the same in the whole flow: up to five of them fill the height, and maps keep their own shape inside.
@@ -96,15 +102,15 @@ export function layOut(nodes, contents, expanded, open, room) {
   const plan = routes(nodes, places, passing, lanes);
   const top = PAD + depth * BRACKET + plan.above;
   const free = room.height - top - PAD - plan.below;
-  const high = Math.max(free, ...lanes.map((count) => count * LOWEST_LANE));
+  const high = Math.max(free, LOWEST, ...lanes.map((count) => count * LOWEST_LANE));
   const most = Math.max(0, ...contents.map(({ look, count }) => (look === "maps" ? count : 0)));
-  const cell = cellSize(free - HEAD - FOOT, room.aspect, most);
+  const cell = cellSize(high - HEAD - FOOT, room.aspect, most);
   const loose = nodes.map((node, i) => {
     const laneHeight = high / lanes[places[i].rank];
     const size = sizeOf(contents[i], laneHeight, cell, lanes[places[i].rank] > 1, expanded.has(node.step));
     return { ...size, node: i, step: node.step, folded: node.folded, rank: places[i].rank, x: 0, y: top + places[i].lane * laneHeight };
   });
-  const width = putSideBySide(loose, lanes.length);
+  const width = putSideBySide(loose, gapsBefore(nodes, loose, lanes));
   const columns = loose.map(placed);
   const at = { top, high, above: top - plan.above, below: top + high + plan.below };
   return {
@@ -126,32 +132,56 @@ export function layOut(nodes, contents, expanded, open, room) {
 function sizeOf({ look, count }, height, cell, flat, wanted) {
   const head = flat ? FLAT_HEAD : HEAD;
   const bars = look === "vector" || look === "scores";
-  const pitchY = bars ? BAR : cell.cellHeight + LABEL;
   const room = height - head - (flat ? FLAT_FOOT : FOOT);
+  // Where many lanes share the height, one map still fits into each.
+  const tall = Math.max(SMALLEST_OF_ALL, Math.min(cell.cellHeight, Math.floor(room) - LABEL));
+  const pitchY = bars ? BAR : tall + LABEL;
   const rows = Math.max(1, Math.floor(room / pitchY));
   const expanded = wanted && count > rows;
   const across = expanded && !bars ? Math.min(MOST_ACROSS, Math.ceil(count / rows)) : 1;
-  const cellWidth = look === "scores" ? SCORES_WIDTH : look === "vector" ? BAR_WIDTH : cell.cellWidth;
+  const cellWidth = look === "scores" ? SCORES_WIDTH : look === "vector" ? BAR_WIDTH : Math.round((cell.cellWidth * tall) / cell.cellHeight);
   const scrolls = expanded && Math.ceil(count / across) > rows;
   const bodyWidth = across * (cellWidth + APART) - APART + (scrolls ? SCROLLBAR : 0);
   const shownRows = Math.min(rows, Math.ceil(count / across));
   return {
     look, count, flat, expanded, fits: count <= rows, across, height, cellWidth,
     shown: expanded ? count : Math.min(rows, count),
-    width: Math.max(NARROWEST, bodyWidth), bodyX: 0, bodyY: head + Math.max(0, (room - shownRows * pitchY) / 2), bodyWidth,
+    width: Math.max(flat ? FLAT_NARROWEST : NARROWEST, bodyWidth), bodyX: 0, bodyY: head + Math.max(0, (room - shownRows * pitchY) / 2), bodyWidth,
     bodyHeight: shownRows * pitchY,
-    pitchX: cellWidth + APART, pitchY, cellHeight: bars ? BAR : cell.cellHeight,
+    pitchX: cellWidth + APART, pitchY, cellHeight: bars ? BAR : tall,
   }; // prettier-ignore
 }
 
-/** Gives every rank its x; returns the width of the whole. @param {{ rank: number, width: number, x: number }[]} columns @param {number} ranks */
-function putSideBySide(columns, ranks) {
-  const widths = new Array(ranks).fill(0);
+/**
+ * The room in front of each rank.
+ * @param {readonly Node[]} nodes
+ * @param {readonly { rank: number }[]} columns
+ * @param {readonly number[]} lanes
+ */
+function gapsBefore(nodes, columns, lanes) {
+  const gaps = lanes.map((count, at) => (at > 0 && count !== lanes[at - 1] ? WIDE_GAP : GAP));
+  nodes.forEach(({ inputs }, node) => {
+    if (new Set(inputs).size > 1) gaps[columns[node].rank] = WIDE_GAP;
+  });
+  return gaps;
+}
+
+/**
+ * Gives every rank its x; returns the width of the whole.
+ * @param {{ rank: number, width: number, x: number }[]} columns
+ * @param {readonly number[]} gaps  Before each rank.
+ */
+function putSideBySide(columns, gaps) {
+  const widths = new Array(gaps.length).fill(0);
   for (const { rank: at, width } of columns) widths[at] = Math.max(widths[at], width);
-  const starts = [EDGE];
-  widths.forEach((width, at) => starts.push(starts[at] + width + GAP));
+  let x = EDGE;
+  const starts = widths.map((width, at) => {
+    const start = at === 0 ? x : x + gaps[at];
+    x = start + width;
+    return start;
+  });
   for (const column of columns) column.x = starts[column.rank] + (widths[column.rank] - column.width) / 2;
-  return starts[ranks] - GAP + EDGE;
+  return x + EDGE;
 }
 
 /** @param {Column} column @returns {Column} */
@@ -165,5 +195,6 @@ function bracketOf(block, nodes, columns) {
   if (inside.length === 0) return [];
   const left = Math.min(...inside.map(({ x }) => x));
   const right = Math.max(...inside.map(({ x, width }) => x + width));
-  return [{ block, x: left - 8, y: PAD + block.depth * BRACKET, width: right - left + 16 }];
+  const reach = Math.max(4, 14 - 5 * block.depth);
+  return [{ block, x: left - reach, y: PAD + block.depth * BRACKET, width: right - left + 2 * reach }];
 }

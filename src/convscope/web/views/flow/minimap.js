@@ -12,18 +12,27 @@ export function Minimap({ scroller, layout, selected, label }) {
   useEffect(() => {
     const element = scroller.current;
     if (!element) return;
+    let width = element.clientWidth;
+    let request = 0;
     const place = () => {
+      request = 0;
       if (!frame.current) return;
       frame.current.style.left = `${(100 * element.scrollLeft) / layout.width}%`;
-      frame.current.style.width = `${Math.min(100, (100 * element.clientWidth) / layout.width)}%`;
+      frame.current.style.width = `${Math.min(100, (100 * width) / layout.width)}%`;
     };
-    place();
-    const watcher = new ResizeObserver(place);
+    const soon = () => {
+      request ||= requestAnimationFrame(place);
+    };
+    const watcher = new ResizeObserver(() => {
+      width = element.clientWidth;
+      soon();
+    });
     watcher.observe(element);
-    element.addEventListener("scroll", place, { passive: true });
+    element.addEventListener("scroll", soon, { passive: true });
     return () => {
+      cancelAnimationFrame(request);
       watcher.disconnect();
-      element.removeEventListener("scroll", place);
+      element.removeEventListener("scroll", soon);
     };
   }, [layout]);
   /** @param {PointerEvent} event */

@@ -108,6 +108,7 @@ class Layer {
     const [height, width] = [Math.max(5, h), Math.max(5, w)];
     const x = rect.x + (Number(pointed.x) + 0.5) * w - width / 2;
     const y = rect.y + (Number(pointed.y) + 0.5) * h - height / 2;
+    ring(this.rings.next(), { x, y, width, height }, "pixel edge", 1, 0);
     ring(this.rings.next(), { x, y, width, height }, "pixel", 1, 0);
   }
 }
@@ -119,7 +120,7 @@ function ring(element, rect, name, opacity, apart) {
   element.setAttribute("y", String(rect.y - apart));
   element.setAttribute("width", String(rect.width + 2 * apart));
   element.setAttribute("height", String(rect.height + 2 * apart));
-  element.setAttribute("rx", String(name === "pixel" ? 0 : apart + 3));
+  element.setAttribute("rx", String(apart ? apart + 3 : 0));
   element.style.opacity = opacity.toFixed(2);
 }
 
@@ -132,9 +133,13 @@ function ring(element, rect, name, opacity, apart) {
 export function drawOver(svg, scene, strip) {
   const chosen = new Layer(svg, "chosen");
   const pointer = new Layer(svg, "pointer");
-  const marks = /** @type {SVGElement} */ (document.createElementNS(NAMESPACE, "path"));
-  marks.setAttribute("class", "marks");
-  svg.append(marks);
+  // The light edge keeps the marks in sight on maps of any colour.
+  const marks = ["marks edge", "marks"].map((name) => {
+    const path = /** @type {SVGElement} */ (document.createElementNS(NAMESPACE, "path"));
+    path.setAttribute("class", name);
+    svg.append(path);
+    return path;
+  });
   let frame = 0;
   const request = () => {
     frame ||= requestAnimationFrame(draw);
@@ -151,7 +156,8 @@ export function drawOver(svg, scene, strip) {
     chosen.draw(scene, selected, selected && !same ? insight.sources(selected) : []);
     pointer.draw(scene, onMap, onMap ? insight.sources(onMap) : []);
     svg.classList.toggle("pointing", onMap !== null && !same);
-    marks.setAttribute("d", pointed && pointed.channel === null && pointed.y !== null ? marksOf(scene, pointed, strip.from()) : "");
+    const path = pointed && pointed.channel === null && pointed.y !== null ? marksOf(scene, pointed, strip.from()) : "";
+    for (const mark of marks) mark.setAttribute("d", path);
     lightWires(strip.wires(), onMap ?? selected);
   }
 

@@ -29,6 +29,10 @@ export class Scene {
   columns = new Map();
   /** Rows of columns that scroll by themselves, in pixels. @type {Map<number, number>} */
   scrolled = new Map();
+  /** What is selected; a channel that is not among the first takes the place of the last one shown. @type {{ step: number | null, channel: number | null }} */
+  chosen = { step: null, channel: null };
+  /** @type {WeakMap<Int32Array, Map<string, Int32Array>>} */
+  #swapped = new WeakMap();
   /** @type {Set<() => void>} */
   #listeners = new Set();
   /** Places of channels, remembered as long as their order is the same. @type {WeakMap<Int32Array, Int32Array>} */
@@ -72,7 +76,25 @@ export class Scene {
 
   /** Channels of a column from top to bottom. @param {Column} column @returns {Int32Array} */
   order(column) {
-    return orderOf(this.trace, column);
+    const order = orderOf(this.trace, column);
+    const { step, channel } = this.chosen;
+    const hides = step === column.step && channel !== null && !column.expanded && !column.fits && column.look !== "tile";
+    return hides ? this.#swap(order, column.shown, channel) : order;
+  }
+
+  /** @param {Int32Array} order @param {number} shown @param {number} channel */
+  #swap(order, shown, channel) {
+    const place = order.indexOf(channel);
+    if (place < shown) return order;
+    const known = this.#swapped.get(order) ?? new Map();
+    this.#swapped.set(order, known);
+    const key = `${shown} ${channel}`;
+    if (!known.has(key)) {
+      const swapped = order.slice();
+      [swapped[shown - 1], swapped[place]] = [channel, order[shown - 1]];
+      known.set(key, swapped);
+    }
+    return /** @type {Int32Array} */ (known.get(key));
   }
 
   /** Where a channel stands in its column; -1 when it is not shown. @param {Column} column @param {number} channel */

@@ -27,7 +27,8 @@ export function Bars({ shared, place, channel, focus }) {
   const missing = error ? t("failed") : value && !value.values ? t("absent") : null;
   const rows = [];
   for (let i = first; i < Math.min(last, place.shown); i += 1) {
-    const number = value?.values ? value.values.at(step.shape.length === 3 ? [order[i], 0, 0] : [order[i]]) : null;
+    const position = step.shape.length === 3 ? [order[i], 0, 0] : [order[i]];
+    const number = value?.values?.has(position) ? value.values.at(position) : null;
     rows.push(
       html`<${Bar} key=${i} shared=${shared} place=${place} index=${i} channel=${order[i]} number=${number}
         chosen=${order[i] === channel} focused=${focus === i} />`,

@@ -1,4 +1,4 @@
-/** The buttons in the header that only a server can honour. */
+/** What in the header only a server can honour: another picture, another network, the page as a file. */
 import { html } from "../../dom.js";
 import { useWords } from "../../language.js";
 import { serving } from "../../served.js";
@@ -6,23 +6,17 @@ import { useSession } from "../following.js";
 import { Icon } from "../icons.js";
 import { words } from "./words.js";
 
-/** Opens the chooser of pictures. */
-export function PictureButton() {
-  return html`<${MenuButton} menu="picture" />`;
-}
-
-/** Opens the chooser of networks. */
-export function NetworkButton() {
-  return html`<${MenuButton} menu="network" />`;
-}
-
-/** @param {{ menu: "picture" | "network" }} props */
-function MenuButton({ menu }) {
+/**
+ * The picture or the network of the page; at a server a button that opens the choice of others.
+ * @param {{ menu: "picture" | "network" | null, children: unknown }} props
+ */
+export function Choice({ menu, children }) {
   const t = useWords(words);
-  const open = useSession(serving).menu === menu;
-  return html`<button class="button" aria-haspopup="dialog" aria-expanded=${open}
-    onClick=${() => serving.set({ menu: open ? null : menu })}>
-    <${Icon} name=${menu} />${t(menu)}</button>`;
+  const shown = useSession(serving).menu;
+  if (!menu) return children;
+  const open = () => serving.set({ menu: shown === menu ? null : menu });
+  return html`<button class="choice" aria-haspopup="dialog" aria-expanded=${shown === menu} title=${t(menu)} onClick=${open}>
+    <span class="unseen">${t(menu)}</span>${children || html`<${Icon} name=${menu} />`}<${Icon} name="down" /></button>`;
 }
 
 /** Downloads the page as one file. */

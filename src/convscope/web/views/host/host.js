@@ -2,6 +2,7 @@
 import { html, useEffect, useState } from "../../dom.js";
 import { useWords } from "../../language.js";
 import { cancel, choosePicture, serving, understood } from "../../served.js";
+import { session } from "../../session.js";
 import { useSession } from "../following.js";
 import { Icon } from "../icons.js";
 import { NetworkMenu } from "./network.js";
@@ -11,13 +12,14 @@ import { words } from "./words.js";
 /** Everything a server adds below the header. */
 export function HostBar() {
   const { menu, running, refused } = useSession(serving);
+  const { trace } = useSession(session);
   const dropping = useDropped();
   const t = useWords(words);
   return html`
     ${menu === "picture" && html`<${PictureMenu} />`}
     ${menu === "network" && html`<${NetworkMenu} />`}
     <div class="run" role="status">${running && html`<${Running} running=${running} />`}</div>
-    ${refused && html`<${Refused} refused=${refused} />`}
+    ${refused && trace && html`<${Refused} refused=${refused} />`}
     ${dropping && html`<div class="dropping"><span>${t("drop_here")}</span></div>`}
   `;
 }

@@ -1,9 +1,9 @@
 /** Words of choosing pictures and networks. */
 export const words = {
   en: {
-    picture: "Your picture",
-    network: "Network",
-    save: "Save as a page",
+    picture: "Change the picture",
+    network: "Change the network",
+    save: "Save",
     save_title: "One HTML file with this picture and this network, to send or to keep",
     from_file: "Open a file …",
     from_camera: "Use the camera",
@@ -29,7 +29,7 @@ export const words = {
   zh: {
     picture: "换图片",
     network: "换网络",
-    save: "存为网页",
+    save: "保存",
     save_title: "把这张图片和这个网络保存成一个 HTML 文件，便于发送或留存",
     from_file: "打开文件……",
     from_camera: "使用摄像头",

@@ -1,7 +1,8 @@
 /** The balance: the parts of the value in digits that really add up, the sum, and the value that was recorded. */
-import { columnTexts, fixed, significant } from "../../paint/numbers.js";
+import { columnTexts, fixed } from "../../paint/numbers.js";
 import { html, useMemo, useStore } from "../../dom.js";
 import { useWords } from "../../language.js";
+import { readable } from "./cells.js";
 import { Glyph } from "./icons.js";
 import { linesOf } from "./lines.js";
 import { words } from "./words.js";
@@ -39,7 +40,7 @@ function recordedText(value, decimals) {
 /** @param {{ role: string, exact: number, text: string, label: string, name?: string, title: string }} props */
 function Row({ role, exact, text, label, name, title }) {
   return html`<tr class=${`is-${role}`} title=${title}>
-    <th scope="row" class="ellipsis" title=${name ?? label}>${label}</th>
+    <th scope="row" class=${name ? "ellipsis" : "worded"} title=${name ?? label}>${label}</th>
     <td><span class="number" data-sum=${role} data-exact=${repr(exact)}>${text}</span></td>
   </tr>`;
 }
@@ -76,7 +77,7 @@ export function verdictOf(sum, difference) {
   if (difference || sum.absent) return { good: true, key: "verdict_difference" };
   if (!Number.isFinite(sum.value)) return { good: sum.holds, key: sum.holds ? "verdict_odd" : "verdict_wrong" };
   if (sum.holds && sum.value === sum.result) return { good: true, key: "verdict_exact" };
-  if (sum.holds) return { good: true, key: "verdict_holds", values: { tolerance: significant(sum.tolerance, 2) } };
-  if (!sum.exact) return { good: false, key: "verdict_rounded", values: { gap: significant(Math.abs(sum.value - sum.result), 2) } };
-  return { good: false, key: "verdict_wrong", values: { gap: significant(Math.abs(sum.value - sum.result), 2) } };
+  if (sum.holds) return { good: true, key: "verdict_holds", values: { tolerance: readable(sum.tolerance, 2) } };
+  if (!sum.exact) return { good: false, key: "verdict_rounded", values: { gap: readable(Math.abs(sum.value - sum.result), 2) } };
+  return { good: false, key: "verdict_wrong", values: { gap: readable(Math.abs(sum.value - sum.result), 2) } };
 }

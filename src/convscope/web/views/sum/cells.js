@@ -7,6 +7,7 @@ const SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
  * @typedef {object} Unit  How the numbers of a column are written: 0.00123 is `1.23` in units of 10^-3.
  * @property {number} exponent
  * @property {number} decimals
+ * @property {boolean} [tight]  Whether `0.12` is written `.12`.
  */
 
 /**
@@ -22,17 +23,36 @@ export function unitFor(largest, digits = 2) {
   return { exponent, decimals: Math.max(0, Math.min(digits, digits - (size - exponent))) };
 }
 
+/** The unit for cells with room for four signs only. @param {number} largest @returns {Unit} */
+export function tightUnitFor(largest) {
+  const { exponent } = unitFor(largest);
+  return { exponent, decimals: largest / 10 ** exponent < 0.995 ? 2 : largest / 10 ** exponent < 9.95 ? 1 : 0, tight: true };
+}
+
 /** @param {number} value @param {Unit} unit */
-export function cellText(value, { exponent, decimals }) {
-  const text = fixed(value / 10 ** exponent, decimals);
-  return /^.0\.?0*$/.test(text) && !/^\d/.test(text) ? text.slice(1) : text;
+export function cellText(value, { exponent, decimals, tight }) {
+  const text = fixed(value / 10 ** exponent, decimals).replace(/^[^\d](0\.?0*)$/, "$1");
+  return tight && decimals ? text.replace(/^(\D?)0\./, "$1.") : text;
 }
 
 /** `×10⁻³`, or nothing for a unit of one. @param {Unit} unit */
 export function unitText({ exponent }) {
   if (exponent === 0) return "";
+  return `×${powerText(exponent)}`;
+}
+
+/** @param {number} exponent */
+function powerText(exponent) {
   const digits = Array.from(String(Math.abs(exponent)), (digit) => SUPERSCRIPTS[Number(digit)]).join("");
-  return `×10${exponent < 0 ? "⁻" : ""}${digits}`;
+  return `10${exponent < 0 ? "⁻" : ""}${digits}`;
+}
+
+/** A number in a few digits, tiny and huge ones as people write them: `1.5×10⁻⁵`. @param {number} value @param {number} [digits] */
+export function readable(value, digits = 4) {
+  const [mantissa, exponent] = significant(value, digits).split("e");
+  if (exponent === undefined) return mantissa;
+  const power = powerText(Number(exponent.replace("\u2212", "-")));
+  return mantissa === "1" ? power : `${mantissa}×${power}`;
 }
 
 /** Largest absolute finite value among some terms. @param {ArrayLike<number>} values @param {{ terms: ArrayLike<number> }[]} blocks */
@@ -49,11 +69,11 @@ export function largestOf(values, blocks) {
 
 /** A number with all the digits that float32 has. @param {number} value */
 export function precise(value) {
-  return significant(value, 7);
+  return readable(value, 7);
 }
 
 /** A number with four digits that count, in brackets where its minus would follow an operator. @param {number} value */
 export function bracketed(value) {
-  const text = significant(value, 4);
+  const text = readable(value);
   return value < 0 ? `(${text})` : text;
 }

@@ -3,7 +3,7 @@ import { channelScale, scaleOf, stepScale } from "../../paint/scale.js";
 import { decimalsFor, signed } from "../../paint/numbers.js";
 import { html } from "../../dom.js";
 import { blocksOf, readingOf, windowOf } from "./blocks.js";
-import { largestOf, unitFor, unitText } from "./cells.js";
+import { largestOf, tightUnitFor, unitFor, unitText } from "./cells.js";
 import { Grid } from "./grid.js";
 import { Glyph } from "./icons.js";
 import { linesOf } from "./lines.js";
@@ -18,7 +18,10 @@ import { Thumb } from "./thumb.js";
 /** Signs, gaps and the subtotal beside the thumb and the three grids, in pixels. */
 const BESIDE = 190;
 const DIGITS_NEED = 33;
+/** Below this a cell has room for four signs: `-.12`. */
+const TIGHT_NEED = 26;
 const DIGITS_HEIGHT = 23;
+const WIDEST = 62;
 const TALLEST_MOSAIC = 132;
 
 /**
@@ -31,7 +34,8 @@ export function cellSize({ rows, columns }, width) {
   const thumbWith = (/** @type {number} */ height) => Math.max(48, Math.min(88, height));
   const room = (/** @type {number} */ thumb) => Math.floor((width - BESIDE - thumb) / (3 * columns));
   const tall = thumbWith(rows * DIGITS_HEIGHT);
-  if (room(tall) >= DIGITS_NEED) return { cell: { width: Math.min(50, room(tall)), height: DIGITS_HEIGHT, digits: true }, thumb: tall };
+  if (room(tall) >= DIGITS_NEED) return { cell: { width: Math.min(WIDEST, room(tall)), height: DIGITS_HEIGHT, digits: true }, thumb: tall };
+  if (room(56) >= TIGHT_NEED && rows <= 7) return { cell: { width: room(56), height: DIGITS_HEIGHT - 2, digits: true, tight: true }, thumb: 56 };
   const side = Math.max(3, Math.min(18, room(64), Math.floor(TALLEST_MOSAIC / rows)));
   return { cell: { width: side, height: side, digits: false }, thumb: thumbWith(rows * side) };
 }
@@ -43,7 +47,7 @@ export function ConvPicture(props) {
   const shown = blocks.filter((block) => !block.absent).slice(0, k);
   if (shown.length === 0) return html`<p class="quiet">${t("nothing_reaches")}</p>`;
   const { cell, thumb } = cellSize(shown[0], room.width);
-  const shared = sharedScales(props, shown, cell.width >= 46 ? 3 : 2);
+  const shared = sharedScales(props, shown, cell);
   const left = blocks.length - shown.length;
   return html`<div class="sum-rows" role="list" aria-label=${t("contributors")}>
     <div class="sum-row heads" aria-hidden="true">
@@ -52,7 +56,7 @@ export function ConvPicture(props) {
       <span style=${`width:${shown[0].columns * cell.width}px`}>${t("head_kernel")} <i>${unitText(shared.units.factors)}</i></span><${Sign} />
       <span style=${`width:${shown[0].columns * cell.width}px`}>${t("head_products")} <i>${unitText(shared.units.terms)}</i></span><${Sign} /><span class="sum-subtotal" />
     </div>
-    ${shown.map((block) => html`<${Row} key=${`${block.source}/${block.channel}`} ...${props} block=${block} cell=${cell} thumb=${thumb} shared=${shared} />`)}
+    ${/* Keyed by place: the strongest channels change with every pixel, their rows are kept. */ shown.map((block, i) => html`<${Row} key=${i} ...${props} block=${block} cell=${cell} thumb=${thumb} shared=${shared} />`)}
     ${left > 0 && html`<${Others} ...${props} left=${left} />`}
     ${left === 0 && shown.length > 6 && html`<button class="button bare" onClick=${() => onMore(0)}>${t("fewer")}</button>`}
   </div>`;
@@ -62,14 +66,15 @@ export function ConvPicture(props) {
  * Units and colour scales that all rows share, so that rows can be compared.
  * @param {PictureProps} props
  * @param {Block[]} shown
- * @param {number} digits
+ * @param {CellSize} cell
  */
-function sharedScales({ sum, trace, k }, shown, digits) {
+function sharedScales({ sum, trace, k }, shown, { width, tight }) {
   const size = { inputs: largestOf(sum.inputs, shown), factors: largestOf(sum.factors, shown), terms: largestOf(sum.terms, shown) };
+  const unit = (/** @type {number} */ largest) => (tight ? tightUnitFor(largest) : unitFor(largest, width >= 46 ? 3 : 2));
   return {
     factors: scaleOf(-size.factors, size.factors, true),
     terms: scaleOf(-size.terms, size.terms, true),
-    units: { inputs: unitFor(size.inputs, digits), factors: unitFor(size.factors, digits), terms: unitFor(size.terms, digits) },
+    units: { inputs: unit(size.inputs), factors: unit(size.factors), terms: unit(size.terms) },
     decimals: decimalsFor([...linesOf(sum, trace.steps, k).map((line) => line.exact), sum.result]),
   };
 }

@@ -52,7 +52,7 @@ export function CurvePicture(props) {
     return { at, values: functionAt(step, sum, at) };
   }, [step, range.low, range.high, sum.symbols.slope]);
   const height = Math.max(150, Math.min(300, room.height - 20));
-  const width = Math.max(240, Math.min(height * 1.7, room.width - 430));
+  const width = Math.max(240, Math.min(height * 1.7, room.width - 410));
   return html`<div class="sum-flow">
     <${ReadingCard} ...${props} note=${t("goes_in")} />
     <${Plot} ...${{ curve, range, x, y: sum.result, width, height }} label=${t("curve_of", { x: significant(x), y: significant(sum.result) })} />

@@ -8,7 +8,7 @@ import { cellText } from "./cells.js";
 /** @typedef {import("./blocks.js").Block} Block */
 /** @typedef {import("./cells.js").Unit} Unit */
 /** @typedef {import("./pointer.js").Pointer} Pointer */
-/** @typedef {{ width: number, height: number, digits: boolean }} CellSize */
+/** @typedef {{ width: number, height: number, digits: boolean, tight?: boolean }} CellSize */
 
 /**
  * @typedef {object} GridProps
@@ -44,7 +44,7 @@ export function Grid(props) {
   };
   const open = () => cursor.current >= 0 && onOpen?.(block.terms[cursor.current]);
   return html`<div
-    class="sum-grid ${onOpen ? "opens" : ""}" role="group" tabindex="0" aria-label=${label} ref=${root}
+    class="sum-grid ${onOpen ? "opens" : ""} ${cell.tight ? "tight" : cell.width < 38 ? "small" : ""}" role="group" tabindex="0" aria-label=${label} ref=${root}
     style=${`width:${block.columns * cell.width}px;height:${block.rows * cell.height}px`}
     onPointerMove=${(/** @type {PointerEvent} */ event) => point(placeUnder(event, block, cell))}
     onPointerLeave=${() => point(-1)}

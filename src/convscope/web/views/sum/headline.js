@@ -41,10 +41,13 @@ export function sentencesOf(sum, steps) {
   if (kind === "interpolate") return [{ key: step.settings.mode === "bilinear" ? "said_bilinear" : "said_nearest" }];
   if (kind === "pad") return [{ key: sum.padded[0] ? "said_pad_filling" : "said_pad" }];
   if (MOVES.has(kind) || OTHERS.has(kind)) return [{ key: `said_${kind}` }];
+  if (DESCRIBED.has(kind)) return [{ key: `said_${kind}`, values: { slope: significant(sum.symbols.slope ?? sum.symbols.negative_slope ?? 0) } }];
   return sum.linear ? [{ key: "said_terms", values: { n } }] : [{ key: "said_function" }];
 }
 
 const OTHERS = new Set(["layer_norm", "group_norm", "local_response_norm", "softmax", "log_softmax", "add", "sub", "mul", "div", "maximum", "minimum"]);
+
+const DESCRIBED = new Set(["relu", "relu6", "leaky_relu", "prelu", "sigmoid", "tanh", "gelu", "silu"]);
 
 /** @param {Sum} sum @param {Step} step @param {Step[]} steps @returns {Sentence[]} */
 function weighted(sum, step, steps) {
@@ -55,14 +58,15 @@ function weighted(sum, step, steps) {
   if (n === 0) return [{ key: "said_transposed_none" }];
   const each = n / reads;
   const values = { channels: reads, each, n };
+  const kind = transposed ? "transposed" : reads === 1 ? "conv_single" : "conv";
   /** @type {Sentence[]} */
-  const said = [{ key: `said_${transposed ? "transposed" : "conv"}${sum.bias === 0 ? "_bare" : ""}`, values }];
+  const said = [{ key: `said_${kind}${sum.bias === 0 ? "_bare" : ""}`, values }];
   if (groups > 1) {
     const group = Math.floor(sum.index[0] / (step.shape[0] / groups));
     const from = group * reads;
     said.push(reads === 1 ? { key: "said_depthwise", values: { c: from } } : { key: "said_group", values: { group, groups, from, to: from + reads - 1 } });
   }
   const padded = paddedCount(sum);
-  if (padded) said.push({ key: "said_padding", values: { n: padded } });
+  if (padded) said.push({ key: padded === 1 ? "said_padding_one" : "said_padding", values: { n: padded } });
   return said;
 }

@@ -23,6 +23,9 @@ const NORMS = new Set(["batch_norm", "layer_norm", "group_norm"]);
 /** Sums of no more terms than this are listed one by one. */
 const FEW = 6;
 
+/** The picture and the balance ask for the same lines. @type {WeakMap<Sum, { k: number, lines: Line[] }>} */
+const known = new WeakMap();
+
 /**
  * @param {Sum} sum
  * @param {Step[]} steps
@@ -30,6 +33,15 @@ const FEW = 6;
  * @returns {Line[]}  Their numbers add up to `sum.result`.
  */
 export function linesOf(sum, steps, k) {
+  const last = known.get(sum);
+  if (last?.k === k) return last.lines;
+  const lines = partsOf(sum, steps, k);
+  known.set(sum, { k, lines });
+  return lines;
+}
+
+/** @param {Sum} sum @param {Step[]} steps @param {number} k @returns {Line[]} */
+function partsOf(sum, steps, k) {
   const { kind } = steps[sum.step];
   if ("winner" in sum.symbols) return [termLine(sum, steps, sum.symbols.winner)];
   if (WEIGHTED.has(kind)) return channelLines(sum, steps, k);
@@ -62,13 +74,24 @@ function biasLine({ bias }, key = "line_bias") {
 /** @param {Sum} sum @param {Step[]} steps @param {number} k @returns {Line[]} */
 function topTerms(sum, steps, k) {
   const { listed, left } = strongest(sum, k);
-  const lines = listed.map((term) => termLine(sum, steps, term));
-  if (left.length === 0) return lines;
+  const rest = restOf(sum, listed, left);
+  return [...listed.map((term) => termLine(sum, steps, term)), ...(rest ? [rest] : [])];
+}
+
+/**
+ * All terms that are not listed, in one line; null where there are none.
+ * @param {Sum} sum
+ * @param {number[]} listed
+ * @param {number[]} left
+ * @returns {Line | null}
+ */
+export function restOf(sum, listed, left) {
+  if (left.length === 0) return null;
   const byDifference = sum.absent !== null;
   const named = listed.reduce((so, term) => so + sum.terms[term], 0);
   const exact = byDifference ? sum.value - sum.bias - named : total(Float64Array.from(left, (term) => sum.terms[term]));
   const key = left.length === 1 ? "line_rest_one" : "line_rest";
-  return [...lines, { role: "rest", exact, key, values: { n: left.length }, byDifference }];
+  return { role: "rest", exact, key, values: { n: left.length }, byDifference };
 }
 
 /** @type {WeakMap<Sum, number[]>} */

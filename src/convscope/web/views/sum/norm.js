@@ -1,7 +1,6 @@
 /** Normalisation as a formula: first in letters, then with this value's numbers, then step by step. */
-import { significant } from "../../paint/numbers.js";
 import { html } from "../../dom.js";
-import { bracketed, precise } from "./cells.js";
+import { bracketed, precise, readable } from "./cells.js";
 import { Fraction, Letter, Named, Root } from "./formula.js";
 import { ReadingCard } from "./parts.js";
 
@@ -22,12 +21,12 @@ export function NormPicture(props) {
       <p class="sum-formula letters"><${Letter}>y<//> = <${Fraction} over=${html`<${Letter}>x<//> − <${Letter}>μ<//>`} under=${html`<${Root}><${Letter}>σ<//>² + <${Letter}>ε<//><//>`} />
         ${scaled && html`· <${Letter}>γ<//>`} ${shifted && html`+ <${Letter}>β<//>`}</p>
       <p class="sum-formula">=
-        <${Fraction} over=${html`<${Named} letter="x" title=${precise(x)}>${significant(x)}<//> − <${Named} letter="μ" title=${precise(mean)}>${bracketed(mean)}<//>`}
-          under=${html`<${Root}><${Named} letter="σ²" title=${precise(variance)}>${significant(variance)}<//> + <${Named} letter="ε">${significant(eps)}<//><//>`} />
-        ${scaled && html`· <${Named} letter="γ" title=${precise(gamma)}>${bracketed(gamma)}<//>`} ${shifted && html`+ <${Named} letter="β" title=${precise(beta)}>${bracketed(beta)}<//>`}</p>
+        <${Fraction} over=${html`<${Named} letter="x" title=${precise(x)}>${readable(x)}<//> − <${Named} letter="μ" title=${precise(mean)}>${bracketed(mean)}<//>`}
+          under=${html`<${Root}><${Named} letter="σ²" title=${precise(variance)}>${readable(variance)}<//> + <${Named} letter="ε">${readable(eps)}<//><//>`} />
+        <span class="sum-tail">${scaled && html`· <${Named} letter="γ" title=${precise(gamma)}>${bracketed(gamma)}<//>`} ${shifted && html` + <${Named} letter="β" title=${precise(beta)}>${bracketed(beta)}<//>`}</span></p>
       <ol class="sum-steps">
         <${Stage} text=${t("norm_centre", { mean: whose })} value=${centred} />
-        <${Stage} text=${t("norm_spread")} by=${`÷ ${significant(spread, 5)}`} value=${quotient} />
+        <${Stage} text=${t("norm_spread")} by=${`÷ ${readable(spread, 5)}`} value=${quotient} />
         ${scaled && html`<${Stage} text=${t("norm_scale")} by=${`× ${bracketed(gamma)}`} value=${quotient * gamma} />`}
         ${shifted && html`<${Stage} text=${t("norm_shift")} by=${`+ ${bracketed(beta)}`} value=${quotient * (scaled ? gamma : 1) + beta} />`}
       </ol>
@@ -51,13 +50,13 @@ export function LocalPicture(props) {
     <${ReadingCard} ...${props} note="x" />
     <div class="sum-formulas">
       <p class="sum-formula letters"><${Letter}>y<//> = <${Fraction} over=${html`<${Letter}>x<//>`} under=${html`( <${Letter}>k<//> + <${Letter}>α<//> · <${Letter}>m<//> )<sup><${Letter}>β<//></sup>`} /></p>
-      <p class="sum-formula">= <${Fraction} over=${html`<${Named} letter="x" title=${precise(x)}>${significant(x)}<//>`}
-        under=${html`( <${Named} letter="k">${significant(k)}<//> + <${Named} letter="α">${significant(alpha)}<//> · <${Named} letter="m">${significant(mean)}<//> )<sup class="number">${significant(beta)}</sup>`} /></p>
+      <p class="sum-formula">= <${Fraction} over=${html`<${Named} letter="x" title=${precise(x)}>${readable(x)}<//>`}
+        under=${html`( <${Named} letter="k">${readable(k)}<//> + <${Named} letter="α">${readable(alpha)}<//> · <${Named} letter="m">${readable(mean)}<//> )<sup class="number">${readable(beta)}</sup>`} /></p>
       <ol class="sum-steps">
         <${Stage} text=${t("local_mean", { n: size })} value=${mean} />
         <${Stage} text=${t("local_base")} value=${base} />
-        <${Stage} text=${t("local_power")} by=${`^ ${significant(beta)}`} value=${divisor} />
-        <${Stage} text=${t("local_divide")} by=${`${significant(x)} ÷`} value=${x / divisor} />
+        <${Stage} text=${t("local_power")} by=${`^ ${readable(beta)}`} value=${divisor} />
+        <${Stage} text=${t("local_divide")} by=${`${readable(x)} ÷`} value=${x / divisor} />
       </ol>
     </div>
   </div>`;

@@ -1,8 +1,8 @@
 /** Softmax: every score's exponential as a bar, the sum of all, and the share of this one. */
 import { total } from "../../arithmetic/floats.js";
-import { percent, significant } from "../../paint/numbers.js";
+import { percent } from "../../paint/numbers.js";
 import { html, useMemo } from "../../dom.js";
-import { bracketed, precise } from "./cells.js";
+import { bracketed, precise, readable } from "./cells.js";
 import { Fraction } from "./formula.js";
 
 /** @typedef {import("./parts.js").PictureProps} PictureProps */
@@ -47,17 +47,17 @@ export function SoftmaxPicture(props) {
   const nameAt = (/** @type {number} */ at) => (labels ? labels[at] : String(at));
   return html`<div class="sum-softmax">
     <p class="sum-formula">${step.kind === "softmax"
-      ? html`<${Fraction} over=${html`exp(<b class="number">${significant(x)}</b> − <span class="number">${bracketed(largest)}</span>)`} under=${html`<span class="number">${significant(weight)}</span>`} /><span>=</span><b class="number">${precise(sum.result)}</b>`
-      : html`<span class="number">${significant(x)} − ${bracketed(largest)}</span> − log <span class="number">${significant(weight)}</span> <span>=</span> <b class="number">${precise(sum.result)}</b>`}</p>
+      ? html`<${Fraction} over=${html`exp(<b class="number">${readable(x)}</b> − <span class="number">${bracketed(largest)}</span>)`} under=${html`<span class="number">${readable(weight)}</span>`} /><span>=</span><b class="number">${precise(sum.result)}</b>`
+      : html`<span class="number">${readable(x)} − ${bracketed(largest)}</span> − log <span class="number">${readable(weight)}</span> <span>=</span> <b class="number">${precise(sum.result)}</b>`}</p>
     <table class="sum-terms">
       <thead><tr><th scope="col">${t("head_class")}</th><th scope="col" class="right">${t("head_score")}</th><th scope="col" class="right">${t("head_exp")}</th><th scope="col" class="right">${t("head_share")}</th><th><span class="unseen">${t("head_bar")}</span></th></tr></thead>
       <tbody>
         ${listed.map(({ at, score, weight: one }) => html`<tr key=${at} class=${at === own ? "own" : ""}>
           <th scope="row"><button class="sum-link ellipsis" title=${nameAt(at)} onClick=${() => onOpen(source, sum.index.map((place, i) => (i === axis ? at : place)))}>${nameAt(at)}</button></th>
-          <td class="number right">${significant(score)}</td><td class="number right">${significant(one)}</td><td class="number right">${percent(one / weight)}</td>
+          <td class="number right">${readable(score)}</td><td class="number right">${readable(one)}</td><td class="number right">${percent(one / weight)}</td>
           <td><span class="sum-bar whole" aria-hidden="true"><i class=${at === own ? "own" : ""} style=${`left:0;width:${(100 * one) / weight}%`} /></span></td></tr>`)}
         ${rest.length > 0 && html`<${Rest} ...${{ rest, weight, t, onMore }} />`}
-        <tr class="is-sum"><th scope="row">${t("line_total")}</th><td /><td class="number right">${significant(weight)}</td><td class="number right">${percent(1)}</td><td /></tr>
+        <tr class="is-sum"><th scope="row">${t("line_total")}</th><td /><td class="number right">${readable(weight)}</td><td class="number right">${percent(1)}</td><td /></tr>
       </tbody>
     </table></div>`;
 }
@@ -66,6 +66,6 @@ export function SoftmaxPicture(props) {
 function Rest({ rest, weight, t, onMore }) {
   const together = total(Float64Array.from(rest, (one) => one.weight));
   return html`<tr class="quiet"><th scope="row">${t(rest.length === 1 ? "line_rest_one" : "line_rest", { n: rest.length })} <button class="button bare" onClick=${() => onMore(Math.min(10, rest.length))}>${t("more", { n: Math.min(10, rest.length) })}</button></th><td />
-    <td class="number right">${significant(together)}</td><td class="number right">${percent(together / weight)}</td>
+    <td class="number right">${readable(together)}</td><td class="number right">${percent(together / weight)}</td>
     <td><span class="sum-bar whole" aria-hidden="true"><i class="rest" style=${`left:0;width:${(100 * together) / weight}%`} /></span></td></tr>`;
 }

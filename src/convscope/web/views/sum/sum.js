@@ -15,6 +15,7 @@ import { cellOf, choiceOf, indexOf, movedBy, planeOf, positionOf, readOn } from 
 import { makePointer } from "./pointer.js";
 import { Readout } from "./readout.js";
 import { useSweep } from "./sweep.js";
+import { useThumbs } from "./thumb.js";
 import { Crumbs, useTrail } from "./trail.js";
 import { Coordinates, Transport } from "./transport.js";
 import { words } from "./words.js";
@@ -81,7 +82,8 @@ function OfStep({ trace, step }) {
 /** How many contributors are shown at first. @param {Step} step @param {number} height */
 function firstRows({ kind }, height) {
   if (kind.startsWith("conv")) return Math.max(3, Math.min(6, Math.floor((height - 60) / ROW_HEIGHT)));
-  return Math.max(4, Math.min(10, Math.floor((height - 100) / LINE_HEIGHT)));
+  const beside = kind.endsWith("softmax") ? 170 : 90;
+  return Math.max(4, Math.min(10, Math.floor((height - beside) / LINE_HEIGHT)));
 }
 
 /**
@@ -91,7 +93,7 @@ function firstRows({ kind }, height) {
  * @param {Step} step
  */
 function usePlace(trace, step) {
-  useStore((view) => view.channel);
+  useThumbs(trace, step); // which channel matters most is known when the stats are there
   const pixel = useStore((view) => view.pixel);
   const [moving, setMoving] = useState(/** @type {Cell | null} */ (null));
   const channel = useStore((view) => view.channel) === null ? startChannel(trace, step) : chosenChannel(trace, step.index);

@@ -1,16 +1,20 @@
 /** Many products added up, one line each: input, weight, and what they give as a bar around zero. */
-import { fixed, significant } from "../../paint/numbers.js";
+import { fixed } from "../../paint/numbers.js";
 import { shade } from "../../paint/colors.js";
 import { scaleOf } from "../../paint/scale.js";
 import { html } from "../../dom.js";
 import { readingOf } from "./blocks.js";
+import { readable } from "./cells.js";
 import { Glyph } from "./icons.js";
-import { linesOf, strongest } from "./lines.js";
+import { restOf, strongest } from "./lines.js";
 import { nameOf } from "./place.js";
 
 /** @typedef {import("../../types.js").Step} Step */
 /** @typedef {import("./parts.js").PictureProps} PictureProps */
 
+/** Bars have the red and the blue of signed maps. */
+const AROUND_ZERO = scaleOf(-1, 1);
+const HUE = 0.55;
 const KEEPS_ORDER = new Set(["flatten", "reshape", "squeeze", "unsqueeze", "dropout", "identity"]);
 
 /**
@@ -37,10 +41,10 @@ export function beforeFlattening(step, index, steps) {
 
 /** @param {PictureProps} props */
 export function TermsPicture(props) {
-  const { trace, step, sum, k, t, onMore } = props;
+  const { step, sum, k, dark, t, onMore } = props;
   const { listed, left } = strongest(sum, k);
   const sizes = [...listed.map((term) => sum.terms[term]), sum.bias].map(Math.abs).filter(Number.isFinite);
-  const rest = linesOf(sum, trace.steps, k).find((line) => line.role === "rest");
+  const rest = restOf(sum, listed, left);
   const largest = Math.max(...sizes, Math.abs(rest?.exact ?? 0), 1e-30);
   const weighted = step.kind === "linear";
   return html`<table class="sum-terms">
@@ -48,8 +52,8 @@ export function TermsPicture(props) {
     <tbody>
       ${listed.map((term) => html`<${TermRow} key=${term} ...${props} term=${term} largest=${largest} />`)}
       ${rest && html`<tr class="quiet"><th scope="row">${t(rest.key ?? "line_rest", rest.values)}${!sum.absent && html`<button class="button bare" onClick=${() => onMore(Math.min(left.length, 10))}><${Glyph} name="down" />${t("more", { n: Math.min(left.length, 10) })}</button>`}</th>
-        <td /><td /><td /><td /><td class="number right">${fixed(rest.exact, decimalsFor(largest))}</td><td><${Bar} value=${rest.exact} largest=${largest} /></td></tr>`}
-      ${sum.bias !== 0 && html`<tr><th scope="row">${t("line_bias")}</th><td /><td /><td /><td /><td class="number right">${fixed(sum.bias, decimalsFor(largest))}</td><td><${Bar} value=${sum.bias} largest=${largest} /></td></tr>`}
+        <td /><td /><td /><td /><td class="number right">${fixed(rest.exact, decimalsFor(largest))}</td><td><${Bar} ...${{ value: rest.exact, largest, dark }} /></td></tr>`}
+      ${sum.bias !== 0 && html`<tr><th scope="row">${t("line_bias")}</th><td /><td /><td /><td /><td class="number right">${fixed(sum.bias, decimalsFor(largest))}</td><td><${Bar} ...${{ value: sum.bias, largest, dark }} /></td></tr>`}
     </tbody>
   </table>`;
 }
@@ -73,17 +77,17 @@ function TermRow({ trace, sum, term, largest, pointer, dark, onOpen, t }) {
   return html`<tr onPointerEnter=${point} onPointerLeave=${() => pointer.set(null)}>
     <th scope="row">${reading ? html`<button class="sum-link number" title=${t("open_value", { name })} onClick=${() => onOpen(reading.step, reading.index)}>${name}</button>` : name}
       ${further && html`<span class="number quiet"> ${further}</span>`}</th>
-    <td class="number right"><span class="sum-chip" style=${cells ? `background:${cells.background};color:${cells.ink}` : ""}>${significant(sum.inputs[term])}</span></td>
+    <td class="number right"><span class="sum-chip" style=${cells ? `background:${cells.background};color:${cells.ink}` : ""}>${readable(sum.inputs[term])}</span></td>
     <td class="quiet">×</td>
-    <td class="number right">${significant(sum.factors[term])}</td>
+    <td class="number right">${readable(sum.factors[term])}</td>
     <td class="quiet">=</td>
     <td class="number right">${fixed(sum.terms[term], decimalsFor(largest))}</td>
-    <td><${Bar} value=${sum.terms[term]} largest=${largest} /></td>
+    <td><${Bar} ...${{ value: sum.terms[term], largest, dark }} /></td>
   </tr>`;
 }
 
-/** @param {{ value: number, largest: number }} props */
-function Bar({ value, largest }) {
+/** @param {{ value: number, largest: number, dark: boolean }} props */
+function Bar({ value, largest, dark }) {
   const share = Number.isFinite(value) ? (Math.abs(value) / largest) * 50 : 0;
-  return html`<span class="sum-bar" aria-hidden="true"><i class=${value < 0 ? "minus" : "plus"} style=${`${value < 0 ? "right" : "left"}:50%;width:${share}%`} /></span>`;
+  return html`<span class="sum-bar" aria-hidden="true"><i style=${`${value < 0 ? "right" : "left"}:50%;width:${share}%;background:${shade(Math.sign(value) * HUE, AROUND_ZERO, dark).background}`} /></span>`;
 }

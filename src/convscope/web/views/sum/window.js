@@ -20,7 +20,7 @@ import { Thumb } from "./thumb.js";
 const RESULT_NEEDS = 250;
 const DIGITS_NEED = 38;
 const DIGITS_HEIGHT = 26;
-const THUMB = 128;
+const THUMB = 112;
 
 /**
  * The size of a cell of a window that has the picture to itself but for its thumb and the result.
@@ -92,13 +92,13 @@ function Divided({ sum, step, t }) {
 
 /** The four (or fewer) neighbours of interpolation, each with its share. @param {PictureProps} props */
 export function SharesPicture(props) {
-  const { trace, step, sum, pointer, dark, t, onOpen } = props;
+  const { trace, step, sum, pointer, dark, room, t, onOpen } = props;
   const [block] = blocksOf(sum, trace.steps);
   const source = trace.steps[step.inputs[0]];
   const stats = trace.peekStats(source);
   const scale = stats ? channelScale(source.facts, stats, block.channel) : stepScale(source.facts);
   const name = nameOf(source.name, [block.channel]);
-  const cell = { width: 72, height: 36, digits: true };
+  const cell = { width: Math.max(48, Math.min(76, Math.floor((room.width - THUMB - 290) / 6))), height: 36, digits: true };
   const open = (/** @type {number} */ term) => {
     const reading = readingOf(sum, trace.steps, term);
     if (reading) onOpen(reading.step, reading.index);
