@@ -177,12 +177,12 @@ def upload(browser: Browser, folder: Path) -> float:
         page.goto(address[0])
         page.wait_for_selector(".flow .map canvas:not(.waiting)")
         open_all(page)
+        maps = page.locator(".flow .map canvas").count()
         model = build(load(NET), (3, 300, 300)).eval()
         shown, bare = [], []
         for _ in range(ROUNDS + 2):
-            shown.append(uploaded(page, photo))
+            shown.append(uploaded(page, photo, maps))
             bare.append(forward_and_encode(model, photo))
-        maps = page.locator(".flow .map canvas").count()
     finally:
         server.terminate()
         server.wait()
@@ -202,24 +202,25 @@ def open_all(page: Page) -> None:
     page.wait_for_timeout(500)
 
 
-def uploaded(page: Page, photo: Path) -> float:
+def uploaded(page: Page, photo: Path, count: int) -> float:
     """Seconds from choosing the file to the frame in which all maps are there."""
     page.evaluate("document.querySelectorAll('.flow').forEach((flow) => (flow.dataset.old = '1'))")
     page.get_by_role("button", name="Change the picture").click()
     with_input = page.locator('input[type="file"]')
     page.evaluate(
-        """() => { window.done = new Promise((resolve) => {
+        """(count) => { window.done = new Promise((resolve) => {
           const input = document.querySelector('input[type="file"]');
           input.addEventListener("change", () => { window.began = performance.now(); }, { once: true, capture: true });
           const look = () => {
             const flow = document.querySelector(".flow:not([data-old])");
             const maps = flow ? [...flow.querySelectorAll(".map canvas")] : [];
-            const ready = maps.length >= 700 && maps.every((m) => !m.classList.contains("waiting") && m.width > 1);
+            const ready = maps.length >= count && maps.every((m) => !m.classList.contains("waiting") && m.width > 1);
             if (ready) requestAnimationFrame(() => resolve(performance.now() - window.began));
             else requestAnimationFrame(look);
           };
           look();
-        }); }"""
+        }); }""",
+        count,
     )
     with_input.set_input_files(photo)
     return page.evaluate("window.done") / 1000

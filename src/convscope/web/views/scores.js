@@ -17,15 +17,15 @@ export function Scores({ trace }) {
   if (chosen && !shown.includes(chosen)) shown[SHOWN - 1] = chosen;
   const largest = Math.max(...scores.map((score) => Math.abs(score.value)), Number.MIN_VALUE);
   const unit = probabilities ? t("probability") : t("score");
-  return html`<dl class="answers" aria-label=${t("scores")}>
-    ${shown.map((score, i) => html`<div class=${`answer ${i ? "" : "best"}`} key=${score.index}
+  return html`<ul class="answers" aria-label=${t("scores")}>
+    ${shown.map((score, i) => html`<li class=${`answer ${i ? "" : "best"}`} key=${score.index}
         title=${`${labelOf(trace, score)}: ${unit} ${score.value}`}>
-      <dt class="ellipsis">${labelOf(trace, score)}</dt>
-      <dd><span class="part"><i style=${{ width: `${width(score.value, probabilities ? 1 : largest)}%` }}></i></span>
-        <span class="number">${probabilities ? percent(score.value) : significant(score.value, 4)}</span></dd>
-    </div>`)}
-    ${scores.length > SHOWN && html`<div class="others quiet">${t("more_scores", { n: scores.length - SHOWN })}</div>`}
-  </dl>`;
+      <span class="label ellipsis">${labelOf(trace, score)}</span>
+      <span class="part"><i style=${{ width: `${width(score.value, probabilities ? 1 : largest)}%` }}></i></span>
+      <span class="number">${probabilities ? percent(score.value) : significant(score.value, 4)}</span>
+    </li>`)}
+    ${scores.length > SHOWN && html`<li class="others quiet">${t("more_scores", { n: scores.length - SHOWN })}</li>`}
+  </ul>`;
 }
 
 /** A class without a name is called by its number. @param {any} trace @param {import("../types.js").Score} score */

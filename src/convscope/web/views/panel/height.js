@@ -25,7 +25,7 @@ export function useFrame() {
 
 /** A first height that leaves the flow the larger part. */
 function comfortable() {
-  return Math.round(Math.min(460, Math.max(260, window.innerHeight * 0.42)));
+  return Math.round(Math.min(460, Math.max(260, window.innerHeight * 0.39)));
 }
 
 /**

@@ -1,6 +1,6 @@
 /** The balance: the parts of the value in digits that really add up, the sum, and the value that was recorded. */
 import { columnTexts, fixed } from "../../paint/numbers.js";
-import { html, useMemo, useStore } from "../../dom.js";
+import { html, useMemo } from "../../dom.js";
 import { useWords } from "../../language.js";
 import { readable } from "./cells.js";
 import { Glyph } from "./icons.js";
@@ -14,7 +14,6 @@ import { words } from "./words.js";
 /** @param {{ sum: import("../../arithmetic/explain.js").FoundSum, steps: Step[], k: number }} props */
 export function Balance({ sum, steps, k }) {
   const t = useWords(words);
-  const language = useStore((view) => view.language);
   const lines = useMemo(() => linesOf(sum, steps, k), [sum, k]);
   const parts = lines.map((line) => line.exact);
   const { texts, total, rounding, decimals } = columnTexts(parts, sum.result);
@@ -22,10 +21,10 @@ export function Balance({ sum, steps, k }) {
   return html`<table class="sum-balance" aria-label=${t("balance")}>
     <tbody>
       ${lines.map((line, i) => html`<${Row} key=${i} role=${line.role} exact=${line.exact} text=${texts[i]} label=${labelOf(line, t)}
-        name=${line.name} title=${titleOf(line.exact, language)} />`)}
+        name=${line.name} title=${t("all_digits", { number: repr(line.exact) })} />`)}
       ${rounding && html`<${Row} role="rounding" exact=${gap} text=${rounding} label=${t("line_rounding")} title=${t("line_rounding_title")} />`}
-      <${Row} role="total" exact=${sum.result} text=${total} label=${t(sum.absent ? "line_total_absent" : "line_total")} title=${titleOf(sum.result, language)} />
-      <${Row} role="recorded" exact=${sum.value} text=${recordedText(sum.value, decimals)} label=${t("line_recorded")} title=${titleOf(sum.value, language)} />
+      <${Row} role="total" exact=${sum.result} text=${total} label=${t(sum.absent ? "line_total_absent" : "line_total")} title=${t("all_digits", { number: repr(sum.result) })} />
+      <${Row} role="recorded" exact=${sum.value} text=${recordedText(sum.value, decimals)} label=${t("line_recorded")} title=${t("all_digits", { number: repr(sum.value) })} />
     </tbody>
   </table>
   <${Verdict} sum=${sum} difference=${lines.some((line) => line.byDifference)} />`;
@@ -53,11 +52,6 @@ export function repr(value) {
 /** @param {Line} line @param {(key: string, values?: Record<string, string | number>) => string} t */
 function labelOf(line, t) {
   return line.name ?? t(line.key ?? "line_rest", line.values);
-}
-
-/** @param {number} exact @param {string} language */
-function titleOf(exact, language) {
-  return `${language === "zh" ? "全部数字：" : "all digits: "}${repr(exact)}`;
 }
 
 /** Whether it adds up, in one sentence. @param {{ sum: import("../../arithmetic/explain.js").FoundSum, difference: boolean }} props */
