@@ -4,10 +4,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["Step", "Trace", "export", "figure", "load", "trace"]
+__all__ = ["Step", "Trace", "export", "figure", "load", "show", "trace"]
 
 if TYPE_CHECKING:
     from convscope.draw import figure
+    from convscope.notebook import show
     from convscope.page import export
     from convscope.store import load
     from convscope.traces import Step, Trace
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 # Looked up when first used: `import convscope` stays instant. No module is called like a verb.
 _HOME = {
+    "show": "notebook",
     "trace": "tracing",
     "load": "store",
     "figure": "draw",

@@ -23,7 +23,7 @@ LARGEST = 64_000_000
 SMALLEST_CELL = 320
 
 
-def show(trace: Trace, *, height: int = 760, full: bool | None = None) -> Any:
+def show(trace: Any, *, height: int = 760, full: bool | None = None) -> Any:
     """Show a trace: the viewer in a notebook's cell, or in the browser when called from a script.
 
     In Jupyter, Colab, VS Code and marimo with `anywidget` installed, the numbers go to the cell through the widget's

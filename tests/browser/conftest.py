@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+import convscope
+import zoo
 from chromium import QUIET, found_browser
+from convscope.traces import Trace
+from serving import Running, serving
+from viewing import Shown
 
 
 @pytest.fixture(scope="session")
@@ -46,3 +52,54 @@ def _leaves(url: str) -> bool:
 
 def file_url(path: Path) -> str:
     return path.resolve().as_uri()
+
+
+def _resnet50() -> Trace:
+    """ResNet-50 with four blocks fewer in the long stages: every shape of it, 2,048 channels at the end."""
+    torch.manual_seed(0)
+    model = zoo.ResNet((1, 2, 1, 1), bottleneck=True).eval()
+    return convscope.trace(model, "chelsea", size=64)
+
+
+TRACES: dict[str, Callable[[], Trace]] = {
+    "tutorial": lambda: convscope.trace("tutorial-1", "chelsea", size=(75, 100)),
+    "cats": lambda: convscope.trace("cats-dogs", "chelsea", size=72),
+    "resnet": lambda: convscope.trace(zoo.make("resnet"), "chelsea", size=32),
+    "inception": lambda: convscope.trace(zoo.make("inception"), "chelsea", size=32),
+    "fashion": lambda: convscope.trace("fashion-cnn", "chelsea"),
+    "resnet50": _resnet50,
+}
+LIMITS = {"resnet50": 3_000_000}
+
+
+@pytest.fixture(scope="session")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Shown]:
+    """Traces by name, each recorded and exported once."""
+    folder = tmp_path_factory.mktemp("pages")
+    made: dict[str, Shown] = {}
+
+    def file(name: str) -> Shown:
+        if name not in made:
+            trace = TRACES[name]()
+            path = folder / f"{name}.html"
+            convscope.export(trace, path, **({"limit": LIMITS[name]} if name in LIMITS else {"full": True}))
+            made[name] = Shown(trace, path)
+        return made[name]
+
+    return file
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Running]:
+    """A real server with the page, as ``convscope serve`` starts it."""
+    with serving() as running:
+        yield running
+
+
+@pytest.fixture
+def served(server: Running, page: Page) -> Page:
+    """The page at its server, showing the first picture."""
+    page.goto(f"http://{server.name}/?token={server.keys.token}")
+    page.locator(".flow .map canvas:not(.waiting)").first.wait_for()
+    page.locator(".running").wait_for(state="detached")
+    return page

@@ -21,7 +21,7 @@ export function Scores({ trace }) {
     ${shown.map((score, i) => html`<li class=${`answer ${i ? "" : "best"}`} key=${score.index}
         title=${`${labelOf(trace, score)}: ${unit} ${score.value}`}>
       <span class="label ellipsis">${labelOf(trace, score)}</span>
-      <span class="part"><i style=${{ width: `${width(score.value, probabilities ? 1 : largest)}%` }}></i></span>
+      <span class="level"><i style=${{ width: `${width(score.value, probabilities ? 1 : largest)}%` }}></i></span>
       <span class="number">${probabilities ? percent(score.value) : significant(score.value, 4)}</span>
     </li>`)}
     ${scores.length > SHOWN && html`<li class="others quiet">${t("more_scores", { n: scores.length - SHOWN })}</li>`}
