@@ -57,9 +57,12 @@ bench: $(VENV)/ready-test
 	$(BIN)/python bench/start.py
 	$(BIN)/python bench/draw.py
 	$(BIN)/python bench/trace.py
+	$(BIN)/python bench/viewer.py
+	$(BIN)/python bench/serve.py
 
 gallery: $(VENV)/ready-test
 	$(BIN)/python examples/make_gallery.py
+	$(BIN)/python examples/make_screens.py
 
 clean:
 	rm -rf $(VENV) node_modules convscope-out site build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

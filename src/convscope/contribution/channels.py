@@ -103,7 +103,9 @@ def _through(step: Step, gradient: Tensor) -> tuple[Tensor | None, ...]:
     value = replay(step, inputs)
     if not value.requires_grad:
         return (None,) * len(inputs)
-    return torch.autograd.grad(value, inputs, gradient.reshape(value.shape), allow_unused=True)
+    # as a product with the gradient, because torch.autograd.grad(..., grad_outputs) would import sympy first
+    whole = torch.dot(value.reshape(-1), gradient.reshape(-1))
+    return torch.autograd.grad(whole, inputs, allow_unused=True)
 
 
 def _by_channel(step: Step, gradient: Tensor) -> Float32[np.ndarray, " c"]:

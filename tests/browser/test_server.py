@@ -1,0 +1,148 @@
+"""The page at its server: pictures and networks by every way there is, refusals, cancelling, saving."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, Locator, Page, expect
+
+import zoo
+from convscope.server.runs import Runs
+from convscope.server.networks import Offer
+from serving import Running, png, serving
+from viewing import cut_off, head
+
+SMALL = "conv(4, 3) | relu | maxpool(2) | flatten | dense(3) | softmax"
+#: Puts a picture into an event, as the clipboard or a drag does.
+_GIVE = """({ kind, bytes, name, type }) => {
+  const data = new DataTransfer();
+  if (bytes) data.items.add(new File([new Uint8Array(bytes)], name, { type }));
+  else data.setData("text/plain", "no picture");
+  const options = { bubbles: true, cancelable: true, clipboardData: data, dataTransfer: data };
+  const event = kind === "paste" ? new ClipboardEvent(kind, options) : new DragEvent(kind, options);
+  document.body.dispatchEvent(event);
+}"""
+
+
+def give(page: Page, kind: str, content: bytes | None, name: str = "given.png", type: str = "image/png") -> None:
+    page.evaluate(_GIVE, {"kind": kind, "bytes": content and list(content), "name": name, "type": type})
+
+
+def picture_menu(page: Page) -> Locator:
+    page.get_by_role("button", name="Change the picture").click()
+    return page.get_by_role("dialog", name="Change the picture")
+
+
+def network_menu(page: Page) -> Locator:
+    page.get_by_role("button", name="Change the network").click()
+    return page.get_by_role("dialog", name="Change the network")
+
+
+def shows(page: Page, picture: str, size: str) -> None:
+    """The header names the new picture, the menu is gone, and the flow has maps."""
+    expect(page.locator("header.top .of").first).to_contain_text(picture)
+    expect(page.locator("header.top .of").first).to_contain_text(size)
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.locator(".running")).to_have_count(0)
+    expect(page.locator(".flow .map canvas:not(.waiting)").first).to_be_visible()
+
+
+def test_a_file_is_uploaded(served: Page, tmp_path: Path) -> None:
+    photo = tmp_path / "my photo.png"
+    photo.write_bytes(png(40, 30))
+    menu = picture_menu(served)
+    with served.expect_file_chooser() as chooser:
+        menu.get_by_role("button", name="Open a file").click()
+    chooser.value.set_files(photo)
+    shows(served, "my photo.png", "30×40")
+
+
+def test_a_picture_is_pasted(served: Page) -> None:
+    give(served, "paste", png(44, 33), "clip.png")
+    shows(served, "clip.png", "33×44")
+
+
+def test_a_picture_is_dropped_after_the_page_said_where(served: Page) -> None:
+    give(served, "dragover", png(36, 48))
+    expect(served.locator(".dropping")).to_be_visible()
+    give(served, "drop", png(36, 48), "dropped.png")
+    expect(served.locator(".dropping")).to_have_count(0)
+    shows(served, "dropped.png", "48×36")
+
+
+def test_the_camera_is_asked_and_its_picture_taken(context: BrowserContext, served: Page, server: Running) -> None:
+    context.grant_permissions(["camera"], origin=f"http://{server.name}")
+    menu = picture_menu(served)
+    menu.get_by_role("button", name="Use the camera").click()
+    video = menu.locator("video")
+    while not video.evaluate("video => video.videoWidth > 0 && video.readyState >= 2"):
+        served.evaluate("new Promise(requestAnimationFrame)")
+    menu.get_by_role("button", name="Take the picture").click()
+    shows(served, "camera.png", "×")
+
+
+def test_a_camera_that_is_refused_is_one_sentence(browser: object, context: BrowserContext, served: Page) -> None:
+    served.evaluate("navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError'))")
+    picture_menu(served).get_by_role("button", name="Use the camera").click()
+    expect(served.get_by_role("alert")).to_have_text("The camera cannot be used; allow it in the browser, or open a file.")
+
+
+def test_a_picture_of_the_shelf(served: Page) -> None:
+    picture_menu(served).get_by_role("button", name="coffee").click()
+    shows(served, "coffee", "×")
+    assert "picture=coffee" in served.url
+
+
+def test_another_network_by_its_text(served: Page) -> None:
+    menu = network_menu(served)
+    menu.get_by_role("textbox").fill(SMALL.replace(" | ", "\n"))
+    menu.get_by_role("button", name="Run", exact=True).click()
+    expect(head(served, "softmax")).to_have_count(1)
+    expect(served.locator(".flow .head .name")).to_have_text(
+        ["input", "conv_1", "relu_1", "maxpool_1", "flatten_1", "dense_1", "softmax_1"]
+    )
+
+
+def test_another_network_of_the_shelf(served: Page) -> None:
+    network_menu(served).get_by_role("button", name="cats-dogs").click()
+    expect(served.locator("header.top")).to_contain_text("cats-dogs")
+    assert "network=cats-dogs" in served.url
+
+
+@contextmanager
+def kept_as_it_is(page: Page) -> Iterator[None]:
+    """Whatever happens, the page goes on showing what it showed."""
+    before = [page.locator(part).all_text_contents() for part in ("header.top .of", ".flow .head .name", ".panel-title")]
+    yield
+    after = [page.locator(part).all_text_contents() for part in ("header.top .of", ".flow .head .name", ".panel-title")]
+    assert after == before
+    expect(page.locator(".running")).to_have_count(0)
+
+
+def test_a_wrong_network_is_one_sentence_and_the_page_stays(served: Page, refusals: None) -> None:
+    with kept_as_it_is(served):
+        menu = network_menu(served)
+        menu.get_by_role("textbox").fill("conv(4, 3) | no-such-layer")
+        menu.get_by_role("button", name="Run", exact=True).click()
+        alert = served.get_by_role("alert")
+        expect(alert).to_contain_text("no-such-layer")
+        alert.get_by_role("button", name="Close").click()
+        expect(alert).to_have_count(0)
+
+
+@pytest.mark.parametrize("way", ["paste", "drop"])
+def test_what_is_no_picture_is_one_sentence_and_the_page_stays(way: str, served: Page) -> None:
+    with kept_as_it_is(served):
+        give(served, way, b"this is text", "notes.txt", "text/plain")
+        expect(served.get_by_role("alert")).to_contain_text("notes.txt")
+        expect(served.locator(".running")).to_have_count(0)
+
+
+def test_text_on_the_clipboard_is_no_picture(served: Page) -> None:
+    with kept_as_it_is(served):
+        give(served, "paste", None)
+        expect(served.get_by_role("alert")).to_have_text("There is no picture among what was dropped or pasted.")
