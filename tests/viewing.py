@@ -8,6 +8,7 @@ from pathlib import Path
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from convscope.traces import Trace
+from serving import Running
 
 LOCAL = ("file:", "data:", "blob:")
 
@@ -37,6 +38,14 @@ def opened(page: Page, shown: Shown, fragment: str = "") -> Page:
     """Open a file from the disk, and wait for the first maps."""
     page.goto(f"{shown.url}#{fragment}")
     expect(page.locator(".flow .map canvas:not(.waiting)").first).to_be_visible()
+    return page
+
+
+def show(page: Page, server: Running) -> Page:
+    """Open the page at a server, and wait for its first picture."""
+    page.goto(f"http://{server.name}/?token={server.keys.token}")
+    expect(page.locator(".flow .map canvas:not(.waiting)").first).to_be_visible()
+    expect(page.locator(".running")).to_have_count(0)
     return page
 
 

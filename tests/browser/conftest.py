@@ -14,7 +14,7 @@ import zoo
 from chromium import QUIET, found_browser
 from convscope.traces import Trace
 from serving import Running, serving
-from viewing import Shown
+from viewing import Shown, show
 
 
 @pytest.fixture(scope="session")
@@ -34,10 +34,15 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 
 
 @pytest.fixture
-def page(context: BrowserContext) -> Iterator[Page]:
+def errors() -> list[str]:
+    """What the page reported; a test takes out what it provoked."""
+    return []
+
+
+@pytest.fixture
+def page(context: BrowserContext, errors: list[str]) -> Iterator[Page]:
     """A tab. Whatever the page reports as an error fails the test, and so does any request over a network."""
     page = context.new_page()
-    errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(f"{error}\n{error.stack}"))
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     page.on("request", lambda request: errors.append(request.url) if _leaves(request.url) else None)
@@ -99,7 +104,4 @@ def server() -> Iterator[Running]:
 @pytest.fixture
 def served(server: Running, page: Page) -> Page:
     """The page at its server, showing the first picture."""
-    page.goto(f"http://{server.name}/?token={server.keys.token}")
-    page.locator(".flow .map canvas:not(.waiting)").first.wait_for()
-    page.locator(".running").wait_for(state="detached")
-    return page
+    return show(page, server)

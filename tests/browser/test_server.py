@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+import torch
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
-import zoo
-from convscope.server.runs import Runs
 from convscope.server.networks import Offer
 from serving import Running, png, serving
-from viewing import cut_off, head
+from viewing import cut_off, head, show
 
 SMALL = "conv(4, 3) | relu | maxpool(2) | flatten | dense(3) | softmax"
 #: Puts a picture into an event, as the clipboard or a drag does.
@@ -85,10 +84,14 @@ def test_the_camera_is_asked_and_its_picture_taken(context: BrowserContext, serv
     shows(served, "camera.png", "×")
 
 
-def test_a_camera_that_is_refused_is_one_sentence(browser: object, context: BrowserContext, served: Page) -> None:
-    served.evaluate("navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError'))")
+def test_a_camera_that_is_refused_is_one_sentence(served: Page) -> None:
+    served.evaluate(
+        "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError'))"
+    )
     picture_menu(served).get_by_role("button", name="Use the camera").click()
-    expect(served.get_by_role("alert")).to_have_text("The camera cannot be used; allow it in the browser, or open a file.")
+    expect(served.get_by_role("alert")).to_have_text(
+        "The camera cannot be used; allow it in the browser, or open a file."
+    )
 
 
 def test_a_picture_of_the_shelf(served: Page) -> None:
@@ -116,33 +119,93 @@ def test_another_network_of_the_shelf(served: Page) -> None:
 @contextmanager
 def kept_as_it_is(page: Page) -> Iterator[None]:
     """Whatever happens, the page goes on showing what it showed."""
-    before = [page.locator(part).all_text_contents() for part in ("header.top .of", ".flow .head .name", ".panel-title")]
+    before = [
+        page.locator(part).all_text_contents() for part in ("header.top .of", ".flow .head .name", ".panel-title")
+    ]
     yield
     after = [page.locator(part).all_text_contents() for part in ("header.top .of", ".flow .head .name", ".panel-title")]
     assert after == before
     expect(page.locator(".running")).to_have_count(0)
 
 
-def test_a_wrong_network_is_one_sentence_and_the_page_stays(served: Page, refusals: None) -> None:
+def refused(errors: list[str], status: int) -> None:
+    """The browser reports every refusal of a server; this one was provoked."""
+    assert len(errors) == 1
+    assert f"responded with a status of {status}" in errors.pop()
+
+
+def test_a_wrong_network_is_one_sentence_and_the_page_stays(served: Page, errors: list[str]) -> None:
     with kept_as_it_is(served):
         menu = network_menu(served)
         menu.get_by_role("textbox").fill("conv(4, 3) | no-such-layer")
         menu.get_by_role("button", name="Run", exact=True).click()
         alert = served.get_by_role("alert")
         expect(alert).to_contain_text("no-such-layer")
+        refused(errors, 422)
         alert.get_by_role("button", name="Close").click()
         expect(alert).to_have_count(0)
 
 
 @pytest.mark.parametrize("way", ["paste", "drop"])
-def test_what_is_no_picture_is_one_sentence_and_the_page_stays(way: str, served: Page) -> None:
+def test_what_is_no_picture_is_one_sentence_and_the_page_stays(way: str, served: Page, errors: list[str]) -> None:
     with kept_as_it_is(served):
         give(served, way, b"this is text", "notes.txt", "text/plain")
         expect(served.get_by_role("alert")).to_contain_text("notes.txt")
-        expect(served.locator(".running")).to_have_count(0)
+        refused(errors, 422)
 
 
 def test_text_on_the_clipboard_is_no_picture(served: Page) -> None:
     with kept_as_it_is(served):
         give(served, "paste", None)
         expect(served.get_by_role("alert")).to_have_text("There is no picture among what was dropped or pasted.")
+
+
+class Gated(torch.nn.Module):
+    """Waits at its second layer until it is let on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = torch.nn.Conv2d(3, 2, 3), torch.nn.ReLU()
+        self.gate = threading.Event()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.first(x)
+        self.gate.wait()
+        return self.second(x)
+
+
+def test_a_cancelled_run_leaves_the_page_as_it_was(page: Page) -> None:
+    model = Gated()
+    with serving(networks=[Offer("slow", "Slow one", "given", model)]) as server:
+        show(page, server)
+        with kept_as_it_is(page):
+            network_menu(page).get_by_role("button", name="Slow one").click()
+            expect(page.locator(".running")).to_contain_text("Running first")
+            page.get_by_role("button", name="Cancel").click()
+            expect(page.locator(".running")).to_have_count(0)
+            model.gate.set()
+        network_menu(page).get_by_role("button", name="Slow one").click()
+        expect(head(page, "second")).to_have_count(1)
+
+
+def test_save_downloads_a_file_that_opens_without_a_network(served: Page, browser: Browser, tmp_path: Path) -> None:
+    with served.expect_download() as download:
+        served.get_by_role("link", name="Save").click()
+    assert download.value.suggested_filename.endswith(".html")
+    file = tmp_path / "saved.html"
+    download.value.save_as(file)
+    context = browser.new_context()
+    asked = cut_off(context)
+    saved = context.new_page()
+    problems: list[str] = []
+    saved.on("pageerror", lambda error: problems.append(str(error)))
+    saved.goto(file.as_uri())
+    expect(saved.locator(".flow .map canvas:not(.waiting)").first).to_be_visible()
+    assert (
+        saved.locator(".flow .head .name").all_text_contents()
+        == served.locator(".flow .head .name").all_text_contents()
+    )
+    assert saved.get_by_role("link", name="Save").count() == 0
+    assert [url for url in asked if not url.startswith(("data:", "blob:"))] == [file.as_uri()]
+    assert problems == []
+    context.close()
