@@ -45,7 +45,7 @@ types: $(VENV)/ready-test
 
 web: $(VENV)/ready-web $(VENV)/ready-test
 	node_modules/.bin/tsc --project .
-	PYTHON=$(BIN)/python node --test tests/web/
+	PYTHON=$(BIN)/python node --test --test-timeout=120000 tests/web/
 	$(BIN)/python tools/refresh_vendor.py --check
 
 docs: $(VENV)/ready-test

@@ -32,14 +32,21 @@ from zoo import resnet50  # type: ignore[import-not-found]
 LIMITS = {"megabytes": 12.0, "first paint, s": 1.5, "longest frame, ms": 50.0, "upload / bare": 3.0}
 NET = " | maxpool(2) | ".join(f"conv({filters}, 3) | relu" for filters in (16, 32, 64, 128))
 ROUNDS = 7
+SHOWN = '.flow canvas.maps[data-painted]:not([data-painted="0"])'
+
+# Maps whose pictures are there: a column says on its canvas how many it has drawn.
+PAINTED = """
+window.paintedIn = (root) =>
+  [...root.querySelectorAll("canvas.maps")].reduce((sum, one) => sum + Number(one.dataset.painted ?? 0), 0);
+"""
 
 # The first frame in which every map of the flow that is in sight has its picture.
 WATCH = """
 window.flowPainted = null;
 const look = () => {
-  const maps = [...document.querySelectorAll(".flow .map canvas")];
-  if (maps.length > 4 && maps.every((map) => !map.classList.contains("waiting") && map.width > 1))
-    requestAnimationFrame(() => { window.flowPainted ??= performance.now(); });
+  const flow = document.querySelector(".flow");
+  const maps = flow ? flow.querySelectorAll(".map").length : 0;
+  if (maps > 4 && paintedIn(flow) === maps) requestAnimationFrame(() => { window.flowPainted ??= performance.now(); });
   else requestAnimationFrame(look);
 };
 requestAnimationFrame(look);
@@ -96,7 +103,7 @@ def first_paint(browser: Browser, path: Path) -> float:
     found = []
     for _ in range(ROUNDS):
         page = browser.new_page(viewport={"width": 1280, "height": 800})
-        page.add_init_script(WATCH)
+        page.add_init_script(PAINTED + WATCH)
         page.goto(path.as_uri())
         while (painted := page.evaluate("window.flowPainted")) is None:  # the page's policy forbids wait_for_function
             page.wait_for_timeout(50)
@@ -112,7 +119,7 @@ def frames(browser: Browser, path: Path) -> float:
     page.add_init_script(FRAMES)
     page.goto(f"{path.as_uri()}#step=layer4.2.relu%3A3")
     page.wait_for_selector(".atlas canvas")
-    page.wait_for_selector(".flow .map canvas:not(.waiting)")
+    page.wait_for_selector(SHOWN)
     page.wait_for_timeout(1500)
     longest = 0.0
     for name, use in (("atlas, scrolling", scroll_atlas), ("atlas, hover", hover_atlas), ("flow, hover", hover_flow)):
@@ -174,10 +181,11 @@ def upload(browser: Browser, folder: Path) -> float:
         address = re.search(r"http://\S+", server.stdout.readline())
         assert address
         page = browser.new_page(viewport={"width": 3840, "height": 2160})
+        page.add_init_script(PAINTED)
         page.goto(address[0])
-        page.wait_for_selector(".flow .map canvas:not(.waiting)")
+        page.wait_for_selector(SHOWN)
         open_all(page)
-        maps = page.locator(".flow .map canvas").count()
+        maps = page.evaluate("paintedIn(document)")
         model = build(load(NET), (3, 300, 300)).eval()
         shown, bare = [], []
         for _ in range(ROUNDS + 2):
@@ -213,8 +221,7 @@ def uploaded(page: Page, photo: Path, count: int) -> float:
           input.addEventListener("change", () => { window.began = performance.now(); }, { once: true, capture: true });
           const look = () => {
             const flow = document.querySelector(".flow:not([data-old])");
-            const maps = flow ? [...flow.querySelectorAll(".map canvas")] : [];
-            const ready = maps.length >= count && maps.every((m) => !m.classList.contains("waiting") && m.width > 1);
+            const ready = flow && paintedIn(flow) >= count;
             if (ready) requestAnimationFrame(() => resolve(performance.now() - window.began));
             else requestAnimationFrame(look);
           };

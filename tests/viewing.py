@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from convscope.traces import Trace
@@ -34,17 +37,22 @@ def cut_off(context: BrowserContext) -> list[str]:
     return asked
 
 
+def first_map(page: Page) -> Locator:
+    """The first column of maps that is painted."""
+    return page.locator(".flow canvas[data-painted]:not([data-painted='0'])").first
+
+
 def opened(page: Page, shown: Shown, fragment: str = "") -> Page:
     """Open a file from the disk, and wait for the first maps."""
-    page.goto(f"{shown.url}#{fragment}")
-    expect(page.locator(".flow .map canvas:not(.waiting)").first).to_be_visible()
+    page.goto(f"{shown.url}#{fragment}" if fragment else shown.url)
+    expect(first_map(page)).to_be_visible()
     return page
 
 
 def show(page: Page, server: Running) -> Page:
     """Open the page at a server, and wait for its first picture."""
     page.goto(f"http://{server.name}/?token={server.keys.token}")
-    expect(page.locator(".flow .map canvas:not(.waiting)").first).to_be_visible()
+    expect(first_map(page)).to_be_visible()
     expect(page.locator(".running")).to_have_count(0)
     return page
 
@@ -73,23 +81,25 @@ def tab(page: Page, name: str) -> Locator:
     return page.locator(f"#panel-tab-{name}")
 
 
-def drawn(canvas: Locator) -> bool:
-    """Whether a canvas shows more than one colour."""
-    return bool(
-        canvas.evaluate(
-            """canvas => {
-              const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-              const words = new Uint32Array(data.buffer);
-              return words.length > 1 && words.some((word) => word !== words[0]);
-            }"""
-        )
-    )
+def colours(page: Page, left: float, top: float, width: float, height: float) -> int:
+    """How many colours (not greys) a part of the screen has."""
+    picture = page.screenshot(clip={"x": left, "y": top, "width": width, "height": height}, scale="css")
+    pixels = np.asarray(Image.open(io.BytesIO(picture)).convert("RGB"), int).reshape(-1, 3)
+    coloured = pixels[np.ptp(pixels, axis=1) > 20]
+    return len(np.unique(coloured, axis=0))
+
+
+def drawn(element: Locator) -> bool:
+    """Whether an element shows a picture."""
+    box = element.bounding_box()
+    assert box is not None
+    return colours(element.page, box["x"], box["y"], box["width"], box["height"]) > 8
 
 
 def texts(page: Page, selector: str = "body") -> list[str]:
-    """Every text that can be seen or is said to a screen reader, in order."""
+    """Every text that can be seen or is said to a screen reader, in order, once nothing changes any more."""
     found = page.evaluate(
-        """selector => {
+        """async selector => {
           const silent = ["SCRIPT", "STYLE", "NOSCRIPT", "TEXTAREA"];
           const found = [];
           const walk = (node) => {
@@ -100,7 +110,13 @@ def texts(page: Page, selector: str = "body") -> list[str]:
             }
             node.childNodes.forEach(walk);
           };
-          walk(document.querySelector(selector));
+          const frames = async (n) => { for (; n; n -= 1) await new Promise(requestAnimationFrame); };
+          for (let last = null; last !== found.join(); ) {
+            last = found.join();
+            await frames(3);
+            found.length = 0;
+            walk(document.querySelector(selector));
+          }
           return found;
         }""",
         selector,

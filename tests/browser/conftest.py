@@ -27,7 +27,9 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
-    context = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-US", color_scheme="light")
+    context = browser.new_context(
+        viewport={"width": 1280, "height": 800}, locale="en-US", color_scheme="light", reduced_motion="reduce"
+    )
     context.set_default_timeout(20_000)
     yield context
     context.close()
@@ -71,6 +73,8 @@ TRACES: dict[str, Callable[[], Trace]] = {
     "cats": lambda: convscope.trace("cats-dogs", "chelsea", size=72),
     "resnet": lambda: convscope.trace(zoo.make("resnet"), "chelsea", size=32),
     "inception": lambda: convscope.trace(zoo.make("inception"), "chelsea", size=32),
+    "mobilenet": lambda: convscope.trace(zoo.make("mobilenet"), "chelsea", size=32),
+    "functional": lambda: convscope.trace(zoo.make("functional"), "chelsea", size=32),
     "fashion": lambda: convscope.trace("fashion-cnn", "chelsea"),
     "resnet50": _resnet50,
 }

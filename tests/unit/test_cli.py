@@ -305,12 +305,12 @@ def test_the_seed_reaches_the_weights_of_a_model_function() -> None:
     assert one == again != other
 
 
-def test_bare_convscope_and_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run() == 0
+def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--help") == 0
     assert "see" in capsys.readouterr().out
     assert run("--version") == 0
     assert capsys.readouterr().out == f"convscope {cs.__version__}\n"
-    for command in ("see", "summary", "compare"):
+    for command in ("see", "summary", "compare", "export", "serve"):
         assert run(command, "--help") == 0
         assert f"Example: convscope {command}" in capsys.readouterr().out.replace("\n", " ")
 

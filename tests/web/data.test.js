@@ -50,6 +50,7 @@ async function served(data, { ranges = true, status = 0 } = {}) {
     response.writeHead(206, { "Content-Range": `bytes ${start}-${stop - 1}/${data.length}` }).end(data.subarray(start, stop));
   });
   await new Promise((done) => server.listen(0, "127.0.0.1", done));
+  server.unref(); // a failed test must not keep the process
   return { url: `http://127.0.0.1:${server.address().port}/trace`, requests, close: () => server.close() };
 }
 
@@ -276,7 +277,7 @@ test("HTTP: servers without ranges, with nothing, refusing, or gone", async () =
   const closed = await served(data, { status: 403 });
   await assert.rejects(httpBytes(closed.url), (error) => {
     assert.equal(error.message, `The server answered ${closed.url} with HTTP status 403; reload the page, or open it again from the program that made it.`);
-    assert.match(problemText(error, "zh"), /^服务器对 .* 返回了 HTTP 状态 403;/);
+    assert.match(problemText(error, "zh"), /^服务器对 .* 返回了 HTTP 状态 403；/);
     return true;
   });
   closed.close();

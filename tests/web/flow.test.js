@@ -1,13 +1,19 @@
 /** The flow's pure parts: folding, lanes, pixels, keys. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { sumOf } from "../../src/convscope/web/arithmetic/explain.js";
+import { channelGroups } from "../../src/convscope/web/arithmetic/shares.js";
+import { valuesOf } from "../../src/convscope/web/data/values.js";
+import { paced } from "../../src/convscope/web/paced.js";
 import { MANY, around, findBlocks, fold, hiding } from "../../src/convscope/web/views/flow/blocks.js";
 import { cellAt, cellRect, mapRect, rowsInView } from "../../src/convscope/web/views/flow/cells.js";
+import { contributions } from "../../src/convscope/web/views/flow/contributions.js";
 import { HEAD, MORE, moved, settled } from "../../src/convscope/web/views/flow/keys.js";
 import { shapeLabel, shortLabel, withoutPrefix } from "../../src/convscope/web/views/flow/label.js";
 import { layOut } from "../../src/convscope/web/views/flow/layout.js";
 import { inputAt, nearest, onPhoto } from "../../src/convscope/web/views/flow/places.js";
 import { rank } from "../../src/convscope/web/views/flow/ranks.js";
+import { shrunk } from "../../src/convscope/web/views/flow/shrink.js";
 import { readChannels, scaled } from "../../src/convscope/web/views/flow/sources.js";
 import { words } from "../../src/convscope/web/views/flow/words.js";
 
@@ -320,4 +326,87 @@ test("both languages say the same things", () => {
   for (const [key, text] of Object.entries(words.en)) {
     assert.deepEqual(words.zh[key].match(/\{\w+\}/g)?.sort(), text.match(/\{\w+\}/g)?.sort(), key);
   }
+});
+
+test("a shrunken map holds the means of what it stands for, wherever the edges fall", () => {
+  assert.deepEqual([...shrunk([1, 2, 3, 4, 5, 6, 7, 8], 2, 4, 1, 2)], [3.5, 5.5]);
+  assert.deepEqual([...shrunk([0, NaN, 4, Infinity], 2, 2, 1, 1)], [2]);
+  assert.deepEqual([...shrunk([NaN, Infinity], 1, 2, 1, 1)], [NaN]);
+  const random = generator(3);
+  const [height, width] = [37, 53];
+  const values = Float32Array.from({ length: height * width }, random);
+  assert.deepEqual(shrunk(values, height, width, height, width), values);
+  const small = shrunk(values, height, width, 10, 17);
+  // Every number counts once: parts weighed by their areas add up to the whole.
+  const part = (length, parts, i) => Math.floor(((i + 1) * length) / parts) - Math.floor((i * length) / parts);
+  const sum = small.reduce((so, mean, at) => so + mean * part(height, 10, Math.floor(at / 17)) * part(width, 17, at % 17), 0);
+  assert.ok(Math.abs(sum - values.reduce((a, b) => a + b, 0)) < 1e-3);
+});
+
+/** An array with random numbers of which `take` keeps a part, and the same as the arithmetic wants it. */
+function some(random, shape, take = shape.map(() => null)) {
+  const count = shape.reduce((product, size, axis) => product * (take[axis]?.length ?? size), 1);
+  const data = Float32Array.from({ length: count }, () => random() - 0.5);
+  return valuesOf({ shape, encoding: "float32", take }, data);
+}
+
+test("what each channel adds under the pointer is what the arithmetic says term by term", () => {
+  const random = generator(11);
+  const settings = { kernel: [3, 2], stride: [2, 1], padding: [1, 0, 1, 1], dilation: [1, 2], groups: 2 };
+  const [channels, high, wide, outputs] = [6, 9, 7, 4];
+  const [rows, columns] = [Math.floor((high + 1 - 3) / 2) + 1, wide + 2 - 2];
+  const kinds = [
+    { kind: "conv2d", settings, from: [channels, high, wide], to: [outputs, rows, columns], weight: [outputs, 3, 3, 2] },
+    { kind: "linear", settings: {}, from: [channels], to: [outputs], weight: [outputs, channels] },
+  ];
+  for (const { kind, settings: set, from, to, weight: sizes } of kinds) {
+    for (const kept of [null, [0, 1, 3, 4]]) {
+      const input = some(random, from, from.map((_, axis) => (axis === 0 ? kept : null)));
+      const weight = some(random, sizes);
+      const value = { ...some(random, to), exact: false }; // any numbers will do: the terms are what counts here
+      const steps = [{ index: 0, kind: "input", shape: from, inputs: [], settings: {}, params: {}, dtype: "float32", batched: true }];
+      const step = { index: 1, kind, shape: to, inputs: [0], settings: set, params: { weight: {} }, dtype: "float32", batched: true };
+      steps.push(step);
+      for (const position of to.length === 3 ? [[0, 0, 0], [3, rows - 1, columns - 1], [1, 2, 3], [2, 0, columns - 1]] : [[0], [3]]) {
+        const given = { steps, value: (at) => [input, value][at], param: (name) => (name === "weight" ? weight : null) };
+        const wanted = channelGroups(sumOf(step, position, given), steps).filter(({ absent }) => !absent);
+        const found = contributions(step, position, input, weight);
+        assert.deepEqual(found.map(({ channel }) => channel), wanted.map(({ channel }) => channel), `${kind} ${position} ${kept}`);
+        found.forEach(({ sum }, i) => assert.ok(Math.abs(sum - wanted[i].sum) < 1e-6, `${kind} ${position} ${kept}: ${sum} for ${wanted[i].sum}`));
+      }
+    }
+  }
+});
+
+test("what cannot be said of a pixel is not said", () => {
+  const random = generator(5);
+  const settings = { kernel: [3, 3], stride: [1, 1], padding: [0, 0, 0, 0], dilation: [1, 1], groups: 1 };
+  const weight = some(random, [2, 1, 3, 3], [[1], null, null, null]);
+  const input = some(random, [1, 6, 6], [null, [0, 1, 2, 3], null]);
+  const step = { kind: "conv2d", settings };
+  assert.equal(contributions(step, [0, 0, 0], input, weight), null); // the kernel is not in the file
+  assert.equal(contributions(step, [1, 3, 0], input, weight), null); // nor are the rows below
+  assert.equal(contributions(step, [1, 1, 0], input, weight).length, 1);
+  assert.equal(contributions({ kind: "softmax", settings: {} }, [0], input, weight), null);
+});
+
+test("an address is written at once, then no more often than allowed, and the last one always", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const said = [];
+  const speech = paced((value) => said.push(value), 100);
+  for (const value of [1, 2, 3]) speech.tell(value);
+  assert.deepEqual(said, [1]);
+  t.mock.timers.tick(99);
+  assert.deepEqual(said, [1]);
+  t.mock.timers.tick(1);
+  assert.deepEqual(said, [1, 3]);
+  speech.tell(4);
+  speech.flush();
+  assert.deepEqual(said, [1, 3, 4]);
+  speech.tell(5);
+  speech.drop();
+  t.mock.timers.tick(1000);
+  assert.deepEqual(said, [1, 3, 4]);
+  speech.tell(6);
+  assert.deepEqual(said, [1, 3, 4, 6]);
 });

@@ -6,8 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from convscope.structure import macs, param_count, param_formula, receptive_fields
 from convscope.traces import Step, Trace
 
@@ -48,23 +46,6 @@ def report(trace: Trace, steps: Sequence[Step], files: Mapping[str, Any]) -> dic
         "probabilities": trace.ends_in_probabilities,
         "files": dict(files),
     }
-
-
-def total_params(steps: Sequence[Step]) -> int:
-    """Parameters of all steps; those of a layer that ran several times count once."""
-    counted: list[Step] = []
-    for step in steps:
-        if step.params and not any(_same_layer(step, other) for other in counted):
-            counted.append(step)
-    return sum(param_count(step) for step in counted)
-
-
-def _same_layer(step: Step, other: Step) -> bool:
-    if step.name.split(":")[0] != other.name.split(":")[0]:
-        return False
-    return set(step.params) == set(other.params) and all(
-        np.array_equal(step.params[name], other.params[name]) for name in step.params
-    )
 
 
 def shape_text(shape: Sequence[int]) -> str:

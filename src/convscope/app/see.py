@@ -14,7 +14,7 @@ from convscope.app.output import new_folder, safe_name, write_report
 from convscope.errors import ForwardError
 from convscope.network import Network
 from convscope.record import record
-from convscope.structure import setting_text
+from convscope.structure import setting_text, total_params
 from convscope.traces import Step, Trace
 from convscope.tracing import open_network
 
@@ -25,16 +25,18 @@ def run(request: Request, net: str | None, model: str | None, *, page: bool = Tr
     with (
         stages(quiet=request.as_json) as progress,
         new_folder(request.out, request.stem, overwrite=request.overwrite) as (folder, place),
+        ThreadPoolExecutor(1, initializer=_work_alone) as aside,  # most of a page is compressing, which frees Python
     ):
+        if page:
+            aside.submit(_prepare_page)
         progress.stage("opening")
         network, picture = open_network(chosen, request.photo, options)
         progress.stage("running the network")
         trace = _recorded(network, picture, request)
         steps = chosen_steps(trace, request.layers)
-        with ThreadPoolExecutor(max_workers=1) as aside:  # most of a page is compressing, which leaves Python free
-            writing = aside.submit(_write_page, trace, folder) if page else None
-            names = _draw(trace, steps, folder, progress) | _keep(trace, network, folder)
-            names |= writing.result() if writing else {}
+        writing = aside.submit(_write_page, trace, folder) if page else None
+        names = _draw(trace, steps, folder, progress) | _keep(trace, network, folder)
+        names |= writing.result() if writing else {}
         report = facts.report(trace, steps, names)
         write_report(folder, report)
         final = place()
@@ -102,6 +104,19 @@ def _keep(trace: Trace, network: Network, folder: Path) -> dict[str, str]:
     return kept
 
 
+def _work_alone() -> None:
+    """Keep PyTorch in this thread to this thread: a second team of its workers would be in the way of the drawing."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def _prepare_page() -> None:
+    from convscope.page import prepare
+
+    prepare()
+
+
 def _write_page(trace: Trace, folder: Path) -> dict[str, str]:
     from convscope.page import export
 
@@ -148,16 +163,8 @@ def _row(step: Step, fact: dict[str, Any]) -> tuple[str, ...]:
 def _total(trace: Trace, steps: Sequence[Step]) -> tuple[str, ...]:
     if len(steps) < len(trace) - 1:
         return ()
-    return (
-        f"{len(steps)} step{'s' * (len(steps) != 1)}",
-        "",
-        "",
-        "",
-        f"{facts.total_params(trace.steps):,}",
-        "",
-        "",
-        "",
-    )
+    count = f"{len(steps)} step{'s' * (len(steps) != 1)}"
+    return (count, "", "", "", f"{total_params(trace.steps):,}", "", "", "")
 
 
 def _print_scores(trace: Trace) -> None:

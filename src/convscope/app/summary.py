@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from convscope.app.console import console, print_json, table
-from convscope.app.facts import shape_text, total_params, work_text
+from convscope.app.facts import shape_text, work_text
 from convscope.app.opening import one_network, parsed_shape
 from convscope.errors import CallError
 
@@ -94,7 +94,7 @@ def _recorded(reference: str, given: tuple[int, int, int] | None) -> tuple[str, 
     """A model that is not text is run once, on zeros."""
     import numpy as np
 
-    from convscope.structure import macs, param_count, param_formula, receptive_fields
+    from convscope.structure import macs, param_count, param_formula, receptive_fields, total_params
     from convscope.tracing import trace
 
     size = given or (3, 224, 224)

@@ -6,6 +6,7 @@ a kind (``docs/steps.md``); values come and go without the batch axis.
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -31,18 +32,30 @@ def replay(step: Step, inputs: Sequence[Tensor]) -> Tensor:
         inputs: one float32 tensor for each of ``step.inputs``, of that step's shape.
 
     Raises:
-        NoArithmetic: the kind is unknown, it mixed the batch axis, or its parameters were not recorded.
+        NoArithmetic: the kind is unknown, it mixed the batch axis, its parameters were not recorded, or its settings,
+            which may come from a file, are not those of an operation with this value.
     """
     run = OPERATIONS.get(step.kind)
     if run is None or not step.batched:
         raise NoArithmetic(f"step {step.name!r} ({step.kind}) cannot be run again from its numbers")
     params = {name: tensor(step.params[name]) for name in step.params}
     try:
-        return run(step, inputs, params)
+        value = run(step, inputs, params)
     except (KeyError, IndexError) as error:
         raise NoArithmetic(
             f"step {step.name!r} ({step.kind}) cannot be run again: the trace does not hold its {error}"
         ) from None
+    except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
+        why = " ".join(str(error).split())[:120]
+        raise NoArithmetic(
+            f"step {step.name!r} ({step.kind}) cannot be run again: its settings make no sense ({why})"
+        ) from None
+    if tuple(value.shape) != step.shape:
+        raise NoArithmetic(
+            f"step {step.name!r} ({step.kind}) cannot be run again: its settings give a value of shape "
+            f"{list(value.shape)}, and the trace holds one of {list(step.shape)}"
+        )
+    return value
 
 
 def tensor(array: np.ndarray) -> Tensor:
@@ -52,6 +65,17 @@ def tensor(array: np.ndarray) -> Tensor:
         return torch.from_numpy(array).detach()
 
 
+def _check_room(step: Step, *extents: float) -> None:
+    """Refuse settings, nonsense in a file, that ask for far more memory than the numbers that are there."""
+    if math.prod(max(0, extent) for extent in extents) > _LEAST_ROOM + 16 * sum(
+        one.value.size for one in (step, *step.inputs)
+    ):
+        raise ValueError("more numbers on the way than there can be")
+
+
+_LEAST_ROOM = 1 << 20
+
+
 def _sides(step: Step) -> list[int]:
     """Padding in the order of ``F.pad``: left, right, top, bottom."""
     top, bottom, left, right = step.settings["padding"]
@@ -59,8 +83,10 @@ def _sides(step: Step) -> list[int]:
 
 
 def _conv2d(step: Step, inputs: Inputs, params: Params) -> Tensor:
-    told = step.settings
-    padded = F.pad(inputs[0], _sides(step))
+    told, sides = step.settings, _sides(step)
+    channels, height, width = inputs[0].shape
+    _check_room(step, channels, height + sides[2] + sides[3], width + sides[0] + sides[1])
+    padded = F.pad(inputs[0], sides)
     return F.conv2d(
         padded[None], params["weight"], params.get("bias"), told["stride"], 0, told["dilation"], told["groups"]
     )[0]
@@ -68,6 +94,8 @@ def _conv2d(step: Step, inputs: Inputs, params: Params) -> Tensor:
 
 def _conv_transpose2d(step: Step, inputs: Inputs, params: Params) -> Tensor:
     told = step.settings
+    strides = zip(inputs[0].shape[1:], told["stride"], told["dilation"], params["weight"].shape[2:], strict=True)
+    _check_room(step, step.shape[0], *(size * stride + dilation * kernel for size, stride, dilation, kernel in strides))
     whole = F.conv_transpose2d(
         inputs[0][None], params["weight"], params.get("bias"), told["stride"], 0, told["output_padding"],
         told["groups"], told["dilation"],
@@ -171,6 +199,7 @@ def _slice(step: Step, inputs: Inputs, _params: Params) -> Tensor:
 def _pad(step: Step, inputs: Inputs, _params: Params) -> Tensor:
     told = step.settings
     sides = [side for pair in reversed(told["padding"]) for side in pair]
+    _check_room(step, *(size + sum(pair) for size, pair in zip(inputs[0].shape, told["padding"], strict=True)))
     if told["mode"] == "constant":
         return F.pad(inputs[0], sides, value=float(told.get("value") or 0.0))
     while sides and sides[-2:] == [0, 0]:  # mirrors take only the axes that they change
@@ -184,7 +213,9 @@ def _interpolate(step: Step, inputs: Inputs, _params: Params) -> Tensor:
     options: dict[str, Any] = {"mode": mode}
     if mode not in {"nearest", "nearest-exact", "area"}:
         options["align_corners"] = bool(corners)
+    _check_room(step, step.shape[0], *(told.get("size") or ()))
     if told.get("scale"):
+        _check_room(step, step.shape[0], *(size * scale for size, scale in zip(inputs[0].shape[1:], told["scale"])))
         options |= {"scale_factor": told["scale"], "recompute_scale_factor": False}
     else:
         options["size"] = told["size"]

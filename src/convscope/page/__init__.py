@@ -6,6 +6,7 @@
     channels.py     the passes over the maps behind it
     html.py ──────► export, html_bytes: code, styles and data in one file
     bundle.py       the modules of ``web/`` as one script
+    comments.py     their text without comments
     fitting.py      the largest excerpt of a trace that fits
     ranking.py      which channels go first, the same ones along a chain
     keeping.py      how much of each array an allowance leaves
@@ -16,7 +17,7 @@
 ``docs/page.md`` specifies both byte streams that the page reads.
 """
 
-from convscope.page.html import export, html_bytes
+from convscope.page.html import export, html_bytes, prepare
 from convscope.page.overview import overview_bytes
 
-__all__ = ["export", "html_bytes", "overview_bytes"]
+__all__ = ["export", "html_bytes", "overview_bytes", "prepare"]

@@ -7,6 +7,8 @@ whatever else they may contain is refused here, by the name of the file:
 * ``import { a, b as c } from "./x.js";`` at the start of a line;
 * ``export const | function | async function | class`` at the start of a line, or one ``export { a as b };`` at the end;
 * no cycles, and nothing that an HTML parser would take for the end of the script.
+
+Comments stay behind, except for the libraries' licences.
 """
 
 from __future__ import annotations
@@ -18,17 +20,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from convscope.errors import CallError
+from convscope.page.comments import without_comments
 
 WEB = Path(__file__).parents[1] / "web"
 """Where the page's own sources are."""
 
-_IMPORT = re.compile(r"""^import\s*\{([^{}]*)\}\s*from\s*["'](\.{1,2}/[^"'\s]+)["'];?""", re.MULTILINE)
-_DECLARED = re.compile(
-    r"(?:^|(?<=[;}]))export (?=(?:const|class|function|async function)\b\*?\s*([\w$]+))", re.MULTILINE
-)
-_LISTED = re.compile(r"(?:^|(?<=[;}]))export\s*\{([^{}]*)\};?\s*\Z", re.MULTILINE)
+# Each begins with its word and looks back afterwards: so it is found by searching for the word, not place by place.
+_IMPORT = re.compile(r"""import(?<![^\n;]import)\s*\{([^{}]*)\}\s*from\s*["'](\.{1,2}/[^"'\s]+)["'];?""")
+_DECLARED = re.compile(r"export (?<![^\n;}]export )(?=(?:const|class|function|async function)\b\*?\s*([\w$]+))")
+_LISTED = re.compile(r"export(?<![^\n;}]export)\s*\{([^{}]*)\};?\s*\Z")
 _ALIAS = re.compile(r"([\w$]+)(?:\s+as\s+([\w$]+))?\Z")
-_STRAY = re.compile(r"^(?:import\b(?!\()|export\b|await\b).*", re.MULTILINE)
+_STRAY = (
+    re.compile(r"import(?<![^\n]import)\b(?!\().*"),
+    re.compile(r"export(?<![^\n]export)\b.*"),
+    re.compile(r"await(?<![^\n]await)\b.*"),
+    re.compile(r"import\.meta\b.*"),
+    re.compile(r"import\(.*"),
+)
 _STYLESHEET = re.compile(r'<link rel="stylesheet" href="web/([^"]+)"\s*/?>')
 
 
@@ -110,28 +118,29 @@ def _check_names(module: _Module, source: str, names: tuple[tuple[str, str], ...
 
 def _parsed(path: str, text: str) -> _Module:
     """Take a module apart, or refuse it."""
-    unsafe = re.search(r"</script|<!--", text, re.IGNORECASE)
-    if unsafe:
-        raise CallError(f"{path} holds '{unsafe[0]}', which would end the script around it; write it another way")
-    imports = []
-    # Minified modules have several imports in one line: each match uncovers the next start of a line.
-    while found := _IMPORT.search(text):
-        source = posixpath.normpath(posixpath.join(posixpath.dirname(path), found[2]))
-        imports.append((source, _aliases(path, found[1])))
-        text = text[: found.start()] + text[found.end() :]
+    for unsafe in ("<!--", "</script"):
+        if unsafe in text.lower():
+            raise CallError(f"{path} holds '{unsafe}', which would end the script around it; write it another way")
+    if not path.startswith("vendor/"):  # those are as small as they get
+        text = without_comments(text)
+    imports = tuple(
+        (posixpath.normpath(posixpath.join(posixpath.dirname(path), found[2])), _aliases(path, found[1]))
+        for found in _IMPORT.finditer(text)
+    )
+    text = _IMPORT.sub("", text)
     exports = {}
     if listed := _LISTED.search(text):
         exports = {shown: local for local, shown in _aliases(path, listed[1])}
         text = text[: listed.start()]
     exports |= {name: name for name in _DECLARED.findall(text)}
     text = _DECLARED.sub("", text)
-    for stray in (_STRAY.search(text), re.search(r"\bimport\.meta\b.*|^[^*\n]*\bimport\(.*", text, re.MULTILINE)):
-        if stray:
+    for form in _STRAY:
+        if stray := form.search(text):
             raise CallError(
                 f"{path} holds '{stray[0].strip()[:80]}', which cannot be joined into one script; "
                 'use import { a } from "./x.js" and export const, function or class'
             )
-    return _Module(path, tuple(imports), exports, text.strip("\n"))
+    return _Module(path, imports, exports, text.strip("\n"))
 
 
 def _aliases(path: str, listed: str) -> tuple[tuple[str, str], ...]:

@@ -215,7 +215,7 @@ def _twins(maps: Maps, stats: Float32[np.ndarray, "c 6"]) -> Int32[np.ndarray, "
     """
     same = np.arange(len(maps), dtype=np.int32)
     keys = stats[:, [LOW, HIGH, ZEROS, ODD]]
-    if len(np.unique(keys[:, 1])) == len(maps):
+    if len(set(keys[:, 1].tolist())) == len(maps):
         return same
     first: dict[bytes, int] = {}
     _, group, size = np.unique(keys, axis=0, return_inverse=True, return_counts=True)

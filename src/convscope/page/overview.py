@@ -13,7 +13,7 @@ import numpy as np
 
 from convscope.page.channels import HIGH, LOW, ODD, ZEROS, Summary, histogram, summarize
 from convscope.page.tensors import pack
-from convscope.structure import Field, macs, param_count, param_formula, receptive_fields, setting_text
+from convscope.structure import Field, macs, param_count, param_formula, receptive_fields, setting_text, total_params
 from convscope.structure.reach import Reach
 from convscope.traces import Step, Trace
 
@@ -67,7 +67,7 @@ def overview_parts(
     structure = {
         "version": VERSION,
         "thumb": thumb,
-        "params": _total_params(trace.steps),
+        "params": total_params(trace.steps),
         "macs": sum(step["macs"] for step in steps),
         "probabilities": trace.ends_in_probabilities,
         "scores": scores,
@@ -166,19 +166,3 @@ def _field(field: Field) -> dict[str, Any] | None:
         return None
     jump = [part if math.isfinite(part) else None for part in field.jump]
     return {"size": list(field.size), "seen": list(field.seen), "jump": jump, "whole": field.whole}
-
-
-def _total_params(steps: Sequence[Step]) -> int:
-    """Parameters of all steps; those of a layer that ran several times count once."""
-    counted: dict[str, list[Step]] = {}
-    for step in steps:
-        known = counted.setdefault(step.name.split(":")[0], [])
-        if step.params and not any(_same_params(step, other) for other in known):
-            known.append(step)
-    return sum(param_count(step) for known in counted.values() for step in known)
-
-
-def _same_params(step: Step, other: Step) -> bool:
-    return set(step.params) == set(other.params) and all(
-        np.array_equal(step.params[name], other.params[name]) for name in step.params
-    )

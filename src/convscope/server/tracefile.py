@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import accumulate
 
 from convscope.store.layout import Piece
-from convscope.store.write import _pieces as pieces
+from convscope.store.write import pieces
 from convscope.traces import Trace
 
 CHUNK = 1 << 20

@@ -68,10 +68,10 @@ def save(
     (1.0, 1.0)
     """
     # Everything that can be wrong with the trace shows here, before the destination is touched.
-    pieces = _pieces(trace, params=params, compact=compact)
+    parts = pieces(trace, params=params, compact=compact)
     with replacing(path, overwrite=overwrite) as file:
-        for piece in pieces:
-            file.write(piece)
+        for part in parts:
+            file.write(part)
 
 
 def dumps(trace: Trace, *, params: bool = True, compact: bool = False) -> bytes:
@@ -89,11 +89,15 @@ def dumps(trace: Trace, *, params: bool = True, compact: bool = False) -> bytes:
     >>> dumps(loads(data)) == data
     True
     """
-    return b"".join(_pieces(trace, params=params, compact=compact))
+    return b"".join(pieces(trace, params=params, compact=compact))
 
 
-def _pieces(trace: Trace, *, params: bool, compact: bool) -> Iterator[Piece]:
-    """The file's bytes in order; the header is already made when this returns."""
+def pieces(trace: Trace, *, params: bool, compact: bool) -> Iterator[Piece]:
+    """The file's bytes in order, as :func:`save` writes them; the header is already made when this returns.
+
+    Raises:
+        CallError, StaleParametersError: as :func:`save`.
+    """
     plan = _Plan(trace, params=params, compact=compact)
     text = write(plan.structure())
     try:

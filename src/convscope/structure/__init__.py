@@ -11,8 +11,8 @@
 A spec knows these numbers before anything ran; here they come from recorded steps, of any network.
 """
 
-from convscope.structure.counts import macs, param_count, param_formula
+from convscope.structure.counts import macs, param_count, param_formula, total_params
 from convscope.structure.field import Field, receptive_fields
 from convscope.structure.words import setting_text
 
-__all__ = ["Field", "macs", "param_count", "param_formula", "receptive_fields", "setting_text"]
+__all__ = ["Field", "macs", "param_count", "param_formula", "receptive_fields", "setting_text", "total_params"]

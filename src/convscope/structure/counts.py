@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+
+import numpy as np
 
 from convscope.traces import Step
 
@@ -31,6 +34,32 @@ def macs(step: Step) -> int:
 def param_count(step: Step) -> int:
     """How many numbers the step holds, running statistics included."""
     return sum(int(step.params[name].size) for name in step.params)
+
+
+def total_params(steps: Sequence[Step]) -> int:
+    """Parameters of all steps; those of a layer that ran several times count once.
+
+    >>> import numpy as np
+    >>> x = Step("x", "input", np.zeros(6, np.float32))
+    >>> once, again = (
+    ...     Step(name, "linear", np.zeros(6, np.float32), (x,), {}, {"weight": np.eye(6, dtype=np.float32)})
+    ...     for name in ("fc", "fc:2")
+    ... )
+    >>> total_params([x, once, again])
+    36
+    """
+    counted: dict[str, list[Step]] = {}
+    for step in steps:
+        known = counted.setdefault(step.name.split(":")[0], [])
+        if step.params and not any(_same_params(step, other) for other in known):
+            known.append(step)
+    return sum(param_count(step) for known in counted.values() for step in known)
+
+
+def _same_params(step: Step, other: Step) -> bool:
+    return set(step.params) == set(other.params) and all(
+        np.array_equal(step.params[name], other.params[name]) for name in step.params
+    )
 
 
 def param_formula(step: Step) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,7 +12,8 @@ from convscope.traces import Step
 def setting_text(step: Step) -> str:
     """What the step was told, leaving out what goes without saying; "" when that is everything.
 
-    A single number stands for both directions, ``2x1`` is rows by columns, and ``0+1`` before and after.
+    A single number stands for both directions, ``2x1`` is rows by columns, and ``0+1`` before and after. Settings
+    that a step of this kind cannot have, in a trace from a file, are written as they are.
 
     >>> import numpy as np
     >>> x = Step("x", "input", np.zeros((4, 8, 8), np.float32))
@@ -20,7 +22,10 @@ def setting_text(step: Step) -> str:
     '3x3, stride 2, padding 0+1, depthwise'
     """
     write = WORDS.get(step.kind)
-    return ", ".join(part for part in write(step) if part) if write else _generic(step.settings)
+    if write is not None:
+        with contextlib.suppress(LookupError, TypeError, ValueError, ArithmeticError):
+            return ", ".join(part for part in write(step) if part)
+    return _generic(step.settings)
 
 
 def size(pair: Sequence[int]) -> str:

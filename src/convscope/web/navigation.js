@@ -1,10 +1,15 @@
 /** Ties the view's state to the page's address, both ways; back and forward walk through what was looked at. */
 import { fromHash, manners, toHash } from "./address.js";
+import { paced } from "./paced.js";
 import { firstStep } from "./select.js";
 import { store } from "./state.js";
 
+/** Safari takes no more than 100 changes of an address in 30 seconds; a key held down makes as many in three. */
+const PAUSE = 350;
+
 let stop = () => {};
 let before = "";
+const replacing = paced((/** @type {string} */ hash) => remember(hash, false), PAUSE);
 
 /** Language and theme from the address, or from what the browser prefers. */
 export function readManners() {
@@ -18,6 +23,7 @@ export function readManners() {
  */
 export function followAddress(trace) {
   stop();
+  replacing.flush();
   const names = trace.steps.map((step) => step.name).join("\n");
   // Another picture in the same network: what was open stays open.
   const open = names === before ? {} : { unfolded: [], expanded: [] };
@@ -32,9 +38,12 @@ export function followAddress(trace) {
     written = hash;
     const moved = placeOf() !== place;
     place = placeOf();
-    remember(hash, moved);
+    if (!moved) return replacing.tell(hash);
+    replacing.flush(); // the place that is left keeps its last pixel
+    remember(hash, true);
   };
   const read = () => {
+    replacing.drop();
     written = location.hash.replace(/^#/, "");
     store.set(fromHash(written, trace.steps));
     place = placeOf();
@@ -42,8 +51,10 @@ export function followAddress(trace) {
   const unsubscribe = store.subscribe(write);
   window.addEventListener("hashchange", read);
   window.addEventListener("popstate", read);
+  window.addEventListener("pagehide", replacing.flush);
   stop = () => {
     unsubscribe();
+    window.removeEventListener("pagehide", replacing.flush);
     window.removeEventListener("hashchange", read);
     window.removeEventListener("popstate", read);
   };

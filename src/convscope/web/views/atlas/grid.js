@@ -15,12 +15,14 @@ import { cellAt, layoutOf, moved, placeOf, scrolledTo, visible } from "./layout.
  * @property {number} y
  *
  * @typedef {object} Cells  What is in the grid.
+ * @property {number} step  Whose channels, or numbers, these are.
  * @property {number} count
  * @property {number} width  Of a cell, in CSS pixels.
  * @property {number} height
  * @property {number} gap
  * @property {(context: CanvasRenderingContext2D, position: number, x: number, y: number) => void} draw
  * @property {(first: number, stop: number) => void} [settled]  Called when these have been in sight for a moment.
+ * @property {(channel: number) => number} positionOf  Where a channel, or a number, is; -1 when it is not there.
  * @property {(position: number) => string} describe  In words.
  * @property {(spot: Spot | null) => void} point
  * @property {(position: number) => void} pick
@@ -30,6 +32,8 @@ import { cellAt, layoutOf, moved, placeOf, scrolledTo, visible } from "./layout.
 /** Empty space around the cells. */
 export const EDGE = 20;
 const SETTLED_AFTER = 120;
+/** How far a ring reaches out of its cell. */
+const RING = 4;
 let made = 0;
 
 /** @param {{ cells: Cells, label: string, onRoom?: (room: { width: number, height: number }) => void }} props */
@@ -54,7 +58,7 @@ export function Grid({ cells, label, onRoom }) {
     const observer = new ResizeObserver(measure);
     observer.observe(element);
     measure();
-    const repaint = () => painter.current?.ask();
+    const repaint = () => painter.current?.askRings();
     const quiet = [hover.subscribe(repaint), store.subscribe(repaint)];
     return () => {
       observer.disconnect();
@@ -114,6 +118,13 @@ export function Grid({ cells, label, onRoom }) {
   </div>`;
 }
 
+/** The chosen cell and the one under the pointer, -1 where there is none. @param {Cells} cells */
+function ringed({ step, positionOf }) {
+  const [view, pointed] = [store.get(), hover.get()];
+  const chosen = view.step === step && view.channel !== null ? positionOf(view.channel) : -1;
+  return [chosen, pointed?.step === step && pointed.channel !== null ? positionOf(pointed.channel) : -1];
+}
+
 /**
  * Draws what is in sight, at most once a frame.
  * @param {HTMLCanvasElement} canvas
@@ -124,30 +135,58 @@ function makePainter(canvas, frame, now) {
   let asked = 0;
   let timer = 0;
 
+  /** Cells to draw again; null for all. @type {Set<number> | null} */
+  let some = new Set();
+  /** Cells that carry a ring on the canvas now. */
+  let rings = [-1, -1];
+
+  /** @param {number[]} [positions]  Only these cells have changed. */
+  function ask(positions) {
+    if (!positions) some = null;
+    else for (const position of positions) some?.add(position);
+    if (!asked) asked = requestAnimationFrame(paint);
+  }
+
   function paint() {
     asked = 0;
     const { cells, layout, room } = now();
-    const context = fitted(canvas, room.width, room.height);
-    if (!context) return;
+    const again = some;
+    some = new Set();
+    const context = again ? canvas.getContext("2d") : fitted(canvas, room.width, room.height);
+    if (!context || !room.width) return;
+    rings = ringed(cells);
     const top = frame.scrollTop;
     const { first, stop } = visible(layout, top, room.height);
     for (let position = first; position < stop; position += 1) {
+      if (again && !again.has(position)) continue;
       const { x, y } = placeOf(layout, position);
+      if (again) erase(context, cells, x, y - top);
       cells.draw(context, position, x, y - top);
     }
+    if (again) return;
     clearTimeout(timer);
     if (cells.settled) timer = window.setTimeout(() => now().cells.settled?.(first, stop), SETTLED_AFTER);
   }
 
   return {
-    ask() {
-      if (!asked) asked = requestAnimationFrame(paint);
+    /** All of it. */
+    ask: () => ask(),
+    /** The pointer and the selection move about in all steps; only their rings in this one are drawn again. */
+    askRings() {
+      const next = ringed(now().cells);
+      if (next.some((position, i) => position !== rings[i])) ask([...rings, ...next]);
     },
     stop() {
       cancelAnimationFrame(asked);
       clearTimeout(timer);
     },
   };
+}
+
+/** A cell with the ring around it. @param {CanvasRenderingContext2D} context @param {Cells} cells @param {number} x @param {number} y */
+function erase(context, { width, height, gap }, x, y) {
+  const [beside, above] = [RING, Math.min(RING, gap / 2)];
+  context.clearRect(x - beside, y - above, width + 2 * beside, height + 2 * above);
 }
 
 /** The canvas, empty, as large as its frame in the pixels of the screen. @param {HTMLCanvasElement} canvas @param {number} width @param {number} height */

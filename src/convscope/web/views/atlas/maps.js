@@ -65,7 +65,7 @@ function Loaded({ trace, step, thumbs, stats }) {
       <${Grid} cells=${cells} label=${t("maps", { name: step.name })} onRoom=${setRoom} />
       ${channels.length === 0 && html`<p class="absent">${t("nothing", { last: all - 1 })}</p>`}
     </div>
-    <aside class="atlas-side">
+    <aside class="atlas-side" tabindex="0" aria-label=${t("about")}>
       <${Readout} trace=${trace} step=${step} stats=${stats} />
       <${Legend} step=${step} stats=${stats} />
       <${Histogram} trace=${trace} step=${step} />
@@ -98,6 +98,7 @@ function useCells({ trace, step, thumbs, stats, channels, width }) {
     const source = { step, stats, sheet, inks: inks() };
     const sharp = sheet.shrunk && width * (window.devicePixelRatio || 1) > thumbs.width;
     return {
+      step: step.index,
       count: channels.length,
       width,
       height,
@@ -107,6 +108,7 @@ function useCells({ trace, step, thumbs, stats, channels, width }) {
       settled: sharp
         ? (first, stop) => sheet.sharpen(Array.from(channels.slice(first, stop))).then((fresh) => fresh && setSharpened((n) => n + 1), () => {})
         : undefined,
+      positionOf: (channel) => channels.indexOf(channel),
       describe: (position) => described(stats, channels[position], t),
       point: (spot) => hover.set(spot && pointedAt(step, channels[spot.position], spot, width, height - LABEL)),
       pick: (position) => select(trace, { step: step.index, channel: channels[position], tab: "channel" }),

@@ -26,7 +26,7 @@ export function Plain({ trace, step }) {
       <p class="quiet">${step.shape.length === 0 ? t("scalar") : t("shape_only", { shape })}</p>
       ${values && html`<${Table} values=${values} label=${t("first")} />`}
     </div>
-    <aside class="atlas-side"><${Histogram} trace=${trace} step=${step} /><${Excerpt} trace=${trace} step=${step} /></aside>
+    <aside class="atlas-side" tabindex="0" aria-label=${t("about")}><${Histogram} trace=${trace} step=${step} /><${Excerpt} trace=${trace} step=${step} /></aside>
   </div>`;
 }
 

@@ -55,7 +55,7 @@ function Bars({ trace, step, values }) {
       <${Grid} cells=${cells} label=${t("numbers", { name: step.name })} />
       ${order.length === 0 && html`<p class="absent">${t("nothing", { last: all - 1 })}</p>`}
     </div>
-    <aside class="atlas-side">
+    <aside class="atlas-side" tabindex="0" aria-label=${t("about")}>
       <${NumberReadout} trace=${trace} step=${step} values=${values} />
       <${Histogram} trace=${trace} step=${step} />
       <${Excerpt} trace=${trace} step=${step} />
@@ -78,12 +78,14 @@ function useBars({ trace, step, values, order }) {
     const source = { step, labels, scale: scaleOfNumbers(values.data), inks: inks(), dark, digits: String(step.shape[0] - 1).length };
     const number = (/** @type {number} */ index) => values.at([index]);
     return {
+      step: step.index,
       count: order.length,
       width,
       height: HEIGHT,
       gap: 4,
       chosen: chosen === null ? -1 : order.indexOf(chosen),
       draw: (context, position, x, y) => drawBar(context, source, order[position], number(order[position]), { x, y, width }),
+      positionOf: (channel) => order.indexOf(channel),
       describe: (position) => said(labels, order[position], number(order[position]), t),
       point: (spot) => hover.set(spot && { step: step.index, channel: order[spot.position], y: null, x: null }),
       pick: (position) => select(trace, { step: step.index, channel: order[position], tab: "channel" }),

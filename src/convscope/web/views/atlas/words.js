@@ -1,6 +1,7 @@
 /** Words of the atlas. */
 export const words = {
   en: {
+    about: "About this step",
     maps: "All channels of {name}",
     numbers: "All numbers of {name}",
     loading: "Reading the maps …",
@@ -70,6 +71,7 @@ export const words = {
     more: "…",
   },
   zh: {
+    about: "关于这一步",
     maps: "{name} 的全部通道",
     numbers: "{name} 的全部数值",
     loading: "正在读取特征图……",

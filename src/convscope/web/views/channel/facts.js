@@ -2,7 +2,7 @@
 import { isDead, isDuplicate } from "../../data/order.js";
 import { html, useLoaded } from "../../dom.js";
 import { useWords } from "../../language.js";
-import { percent, signed, significant } from "../../paint/numbers.js";
+import { percent, significant } from "../../paint/numbers.js";
 import { select } from "../../select.js";
 import { FULL } from "../atlas/excerpt.js";
 import { labelsOf } from "../atlas/vector.js";
@@ -32,7 +32,7 @@ export function Facts({ trace, step, channel, stats }) {
       <div><dt>${t("mean")}</dt><dd>${significant(stats.mean[channel], 4)}</dd></div>
       <div><dt>${t("strength")}</dt><dd>${significant(stats.strength[channel], 4)}</dd></div>
       <div><dt>${t("zeros")}</dt><dd>${percent(stats.zeros[channel])}</dd></div>
-      ${stats.contribution && html`<div><dt>${t("contributes")}</dt><dd>${signed(stats.contribution[channel], 3)}</dd></div>`}
+      ${stats.contribution && html`<div><dt>${t("contributes")}</dt><dd>${significant(stats.contribution[channel], 4)}</dd></div>`}
       ${!isDead(stats, channel) && isDuplicate(stats, channel) && html`<div><dt>${t("same")}</dt><dd><button type="button" class="link"
         onClick=${() => select(trace, { step: step.index, channel: twin })}>${t("same_button", { n: twin })}</button></dd></div>`}
     </dl>

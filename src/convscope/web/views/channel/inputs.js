@@ -40,7 +40,8 @@ export function Inputs({ trace, step, channel }) {
 /** @param {{ trace: Trace, step: Step, shares: Shares }} props */
 function Head({ trace, step, shares: { how, feeds } }) {
   const t = useWords(words);
-  const absent = "weight" in step.params && feeds.some((feed) => feed.kernel === null) && step.kind !== "batch_norm" && step.kind !== "prelu";
+  const here = feeds.filter((feed) => feed.kernel !== null).length;
+  const absent = "weight" in step.params && here < feeds.length && step.kind !== "batch_norm" && step.kind !== "prelu";
   const title = feeds.length === 1 ? "comes_from" : how === "none" ? "feeds" : "feeds_most";
   const unit = unitText(unitOf(feeds));
   return html`<div class="inputs-head">
@@ -48,7 +49,7 @@ function Head({ trace, step, shares: { how, feeds } }) {
     ${fromOne(feeds) && html`<span class="quiet ellipsis" translate="no">${trace.steps[feeds[0].step].name}</span>`}
     ${how !== "none" && feeds.length > 1 && html`<span class=${`how ${how}`} title=${t(`${how}_title`, { n: step.shape.slice(1).join("×") })}>${t(how)}</span>`}
     ${unit && html`<span class="quiet small number">${t("times", { unit })}</span>`}
-    ${absent && html`<span class="aside-note">${t("params_absent")}<code>${FULL}</code></span>`}
+    ${absent && html`<span class="aside-note">${here ? t("params_partly", { n: here, all: feeds.length }) : t("params_absent")}<code>${FULL}</code></span>`}
   </div>`;
 }
 

@@ -80,7 +80,9 @@ function ranked(how, feeds, sums) {
   return { how, feeds: list.sort((a, b) => b.share - a.share || a.channel - b.channel) };
 }
 
-/** @param {Feed[]} feeds @returns {Shares} */
+/** Those whose kernel is in the file come first. @param {Feed[]} feeds @returns {Shares} */
 function unranked(feeds) {
-  return { how: "none", feeds: feeds.map((feed) => ({ ...feed, total: NaN, share: 0 })) };
+  const here = feeds.filter((feed) => feed.kernel !== null);
+  const absent = feeds.filter((feed) => feed.kernel === null);
+  return { how: "none", feeds: [...here, ...absent].map((feed) => ({ ...feed, total: NaN, share: 0 })) };
 }

@@ -1,17 +1,15 @@
 /** One step as a column: its head, its most important channels, the way to the rest, its shape. */
-import { html, useEffect, useLayoutEffect, useLoaded, useRef } from "../../dom.js";
+import { html, useEffect, useLoaded } from "../../dom.js";
 import { count, significant } from "../../paint/numbers.js";
-import { drawThumb } from "../../paint/maps.js";
-import { chosenScale } from "../../paint/scale.js";
 import { mapRect } from "./cells.js";
 import { FoldIcon } from "./icons.js";
 import { HEAD, MORE } from "./keys.js";
 import { shapeLabel, shortLabel } from "./label.js";
+import { canvasStyle, usePicture } from "./picture.js";
 import { bodyStyle, useRows } from "./rows.js";
 import { Bars } from "./vector.js";
 
 /** @typedef {import("../../data/trace.js").Trace} Trace */
-/** @typedef {import("../../types.js").Thumbs} Thumbs */
 /** @typedef {import("../../types.js").Stats} Stats */
 /** @typedef {import("./layout.js").Column} Place */
 /** @typedef {import("./scene.js").Scene} Scene */
@@ -78,7 +76,7 @@ function Body(props) {
 
 /** @param {{ shared: Shared, place: Place, channel: number | null, focus: number | null }} props */
 function Maps({ shared, place, channel, focus }) {
-  const { trace, scene, t } = shared;
+  const { trace, scene, t, scale, dark } = shared;
   const { value, error } = useLoaded(() => Promise.all([trace.thumbs(place.step), trace.stats(place.step), trace.fields(place.step)]), [trace, place.step]);
   useEffect(() => {
     if (value) scene.changed();
@@ -88,32 +86,32 @@ function Maps({ shared, place, channel, focus }) {
   const { first, last, onScroll, ref } = useRows(scene, place, focus);
   const step = trace.steps[place.step];
   const size = mapRect(place, step.shape[1], step.shape[2]);
+  const canvas = usePicture({ trace, step, thumbs, stats, scale, dark, place, order, first, last, size });
   const cells = [];
   for (let i = first * place.across; i < Math.min(last * place.across, place.shown); i += 1) {
     const at = { left: (i % place.across) * place.pitchX, top: Math.floor(i / place.across) * place.pitchY };
     cells.push(
       html`<${MapCell} key=${`${i}`} shared=${shared} place=${place} at=${at} index=${i} size=${size}
-        channel=${order[i]} chosen=${order[i] === channel} focused=${focus === i} thumbs=${thumbs} stats=${stats} />`,
+        channel=${order[i]} chosen=${order[i] === channel} focused=${focus === i} stats=${stats} />`,
     );
   }
   if (error) return html`<${Notice} place=${place} text=${t("failed")} title=${error.message} />`;
   return html`<div class=${place.expanded ? "body expanded" : "body"} role="presentation" ref=${ref} onScroll=${onScroll} style=${bodyStyle(place)}>
-    <div class="sheet" role="presentation" style=${{ height: `${Math.ceil(place.shown / place.across) * place.pitchY}px` }}>${cells}</div>
+    <div class="sheet" role="presentation" style=${{ height: `${Math.ceil(place.shown / place.across) * place.pitchY}px` }}>
+      <canvas class="maps" ref=${canvas} aria-hidden="true" style=${canvasStyle(place, first, last)}></canvas>
+      ${cells}
+    </div>
   </div>`;
 }
 
 /**
+ * The place of a map: what is read out, focused and clicked; the map itself is on the column's canvas below.
  * @param {{ shared: Shared, place: Place, at: { left: number, top: number }, index: number, size: import("./cells.js").Rect,
- *   channel: number, chosen: boolean, focused: boolean, thumbs: Thumbs | null, stats: Stats | null }} props
+ *   channel: number, chosen: boolean, focused: boolean, stats: Stats | null }} props
  */
-function MapCell({ shared, place, at, index, size, channel, chosen, focused, thumbs, stats }) {
-  const { trace, actions, t, scale, dark } = shared;
-  const canvas = useRef(/** @type {HTMLCanvasElement | null} */ (null));
+function MapCell({ shared, place, at, index, size, channel, chosen, focused, stats }) {
+  const { trace, actions, t } = shared;
   const step = trace.steps[place.step];
-  useLayoutEffect(() => {
-    if (!canvas.current || !thumbs || !stats) return;
-    drawThumb(canvas.current, thumbs, stats, channel, chosenScale(scale, step.facts, stats, channel), dark);
-  }, [thumbs, stats, channel, scale, dark]);
   const label = stats
     ? t("map", { name: step.name, channel, count: place.count, low: significant(stats.low[channel], 3), high: significant(stats.high[channel], 3) })
     : t("map_plain", { name: step.name, channel, count: place.count });
@@ -122,8 +120,7 @@ function MapCell({ shared, place, at, index, size, channel, chosen, focused, thu
     style=${{ left: `${at.left}px`, top: `${at.top}px`, width: `${place.cellWidth}px`, height: `${place.pitchY}px` }}
     onClick=${() => actions.map(place, channel)}
   >
-    <canvas class=${thumbs ? "" : "waiting"} ref=${canvas} width="1" height="1" aria-hidden="true"
-      style=${{ left: `${size.x}px`, top: `${size.y}px`, width: `${size.width}px`, height: `${size.height}px` }}></canvas>
+    <i class=${stats ? "frame" : "frame waiting"} style=${{ left: `${size.x}px`, top: `${size.y}px`, width: `${size.width}px`, height: `${size.height}px` }}></i>
     <span class="channel number" aria-hidden="true" style=${{ left: `${size.x}px`, top: `${size.y + size.height}px` }}>${channel}</span>
   </div>`;
 }

@@ -8,7 +8,7 @@ import { Column } from "./column.js";
 import { FoldIcon } from "./icons.js";
 import { HEAD, moved, settled } from "./keys.js";
 import { signOf, withoutPrefix } from "./label.js";
-import { layOut } from "./layout.js";
+import { layOut, mostAcross } from "./layout.js";
 import { Minimap } from "./minimap.js";
 import { drawOver } from "./overlay.js";
 import { usePointer } from "./pointer.js";
@@ -35,7 +35,7 @@ export function Flow({ trace }) {
   const scene = useMemo(() => new Scene(trace), [trace]);
   const blocks = useMemo(() => findBlocks(trace.steps), [trace]);
   const actions = useMemo(() => makeActions(trace, blocks), [trace, blocks]);
-  const layout = useLayout(trace, blocks, view, room.height);
+  const layout = useLayout(trace, blocks, view, room.height, mostAcross(room.width));
   useMemo(() => scene.show(layout), [scene, layout]);
   scene.chosen = { step: view.step, channel: view.channel };
   const [from, setFrom] = useState(0);
@@ -163,16 +163,17 @@ function useView() {
  * @param {readonly import("./blocks.js").Block[]} blocks
  * @param {{ unfolded: string[], expanded: number[] }} view
  * @param {number} height
+ * @param {number} across
  * @returns {Layout}
  */
-function useLayout(trace, blocks, { unfolded, expanded }, height) {
+function useLayout(trace, blocks, { unfolded, expanded }, height, across) {
   return useMemo(() => {
     const open = new Set(unfolded);
     const nodes = fold(trace.steps, blocks, open);
     const contents = nodes.map(({ step }) => contentOf(trace, trace.steps[step]));
     const [, rows = 1, columns = 1] = trace.steps[0].shape;
-    return layOut(nodes, contents, new Set(expanded), openBlocks(blocks, open), { height, aspect: columns / rows });
-  }, [trace, blocks, unfolded, expanded, height]);
+    return layOut(nodes, contents, new Set(expanded), openBlocks(blocks, open), { height, aspect: columns / rows, across });
+  }, [trace, blocks, unfolded, expanded, height, across]);
 }
 
 /** @param {readonly import("./blocks.js").Block[]} blocks @param {ReadonlySet<string>} open @returns {import("./blocks.js").Block[]} */

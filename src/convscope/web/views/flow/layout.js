@@ -68,7 +68,8 @@ const MOST_ROWS = 5;
 const SMALLEST = 52;
 const LARGEST = 96;
 const WIDEST = 128;
-const MOST_ACROSS = 6;
+/** Cells side by side in a column that shows everything; in a wide window more, up to half of it. */
+const LEAST_ACROSS = 6;
 const SCROLLBAR = 12;
 const SMALLEST_OF_ALL = 36;
 /** The strip scrolls down rather than show less than two maps. */
@@ -88,12 +89,17 @@ export function cellSize(height, aspect, most = MOST_ROWS) {
   return { cellHeight: tall, cellWidth: Math.round(tall * wide) };
 }
 
+/** How many cells of an expanded column stand side by side at most. @param {number} width  Of the strip. */
+export function mostAcross(width) {
+  return Math.max(LEAST_ACROSS, Math.floor(width / 2 / (LARGEST + APART)));
+}
+
 /**
  * @param {readonly Node[]} nodes
  * @param {readonly Content[]} contents  One a node.
  * @param {ReadonlySet<number>} expanded  Steps whose columns show everything.
  * @param {readonly Block[]} open  Unfolded blocks.
- * @param {{ height: number, aspect: number }} room
+ * @param {{ height: number, aspect: number, across?: number }} room  `across`: see `mostAcross`.
  * @returns {Layout}
  */
 export function layOut(nodes, contents, expanded, open, room) {
@@ -107,7 +113,7 @@ export function layOut(nodes, contents, expanded, open, room) {
   const cell = cellSize(high - HEAD - FOOT, room.aspect, most);
   const loose = nodes.map((node, i) => {
     const laneHeight = high / lanes[places[i].rank];
-    const size = sizeOf(contents[i], laneHeight, cell, lanes[places[i].rank] > 1, expanded.has(node.step));
+    const size = sizeOf(contents[i], laneHeight, cell, lanes[places[i].rank] > 1, expanded.has(node.step) ? (room.across ?? LEAST_ACROSS) : 0);
     return { ...size, node: i, step: node.step, folded: node.folded, rank: places[i].rank, x: 0, y: top + places[i].lane * laneHeight };
   });
   const width = putSideBySide(loose, gapsBefore(nodes, loose, lanes));
@@ -127,9 +133,9 @@ export function layOut(nodes, contents, expanded, open, room) {
  * @param {number} height
  * @param {{ cellWidth: number, cellHeight: number }} cell
  * @param {boolean} flat
- * @param {boolean} wanted  Whether everything should be shown.
+ * @param {number} most  Cells side by side, where everything should be shown; else 0.
  */
-function sizeOf({ look, count }, height, cell, flat, wanted) {
+function sizeOf({ look, count }, height, cell, flat, most) {
   const head = flat ? FLAT_HEAD : HEAD;
   const bars = look === "vector" || look === "scores";
   const room = height - head - (flat ? FLAT_FOOT : FOOT);
@@ -137,8 +143,8 @@ function sizeOf({ look, count }, height, cell, flat, wanted) {
   const tall = Math.max(SMALLEST_OF_ALL, Math.min(cell.cellHeight, Math.floor(room) - LABEL));
   const pitchY = bars ? BAR : tall + LABEL;
   const rows = Math.max(1, Math.floor(room / pitchY));
-  const expanded = wanted && count > rows;
-  const across = expanded && !bars ? Math.min(MOST_ACROSS, Math.ceil(count / rows)) : 1;
+  const expanded = most > 0 && count > rows;
+  const across = expanded && !bars ? Math.min(most, Math.ceil(count / rows)) : 1;
   const cellWidth = look === "scores" ? SCORES_WIDTH : look === "vector" ? BAR_WIDTH : Math.round((cell.cellWidth * tall) / cell.cellHeight);
   const scrolls = expanded && Math.ceil(count / across) > rows;
   const bodyWidth = across * (cellWidth + APART) - APART + (scrolls ? SCROLLBAR : 0);
@@ -184,9 +190,10 @@ function putSideBySide(columns, gaps) {
   return x + EDGE;
 }
 
-/** @param {Column} column @returns {Column} */
+/** On whole pixels, so that maps are not smeared over two. @param {Column} column @returns {Column} */
 function placed(column) {
-  return { ...column, bodyX: column.x + (column.width - column.bodyWidth) / 2, bodyY: column.y + column.bodyY };
+  const bodyX = Math.round(column.x + (column.width - column.bodyWidth) / 2);
+  return { ...column, bodyX, bodyY: Math.round(column.y + column.bodyY) };
 }
 
 /** @param {Block} block @param {readonly Node[]} nodes @param {readonly Column[]} columns @returns {Bracket[]} */

@@ -35,6 +35,8 @@ const ROUND = 4;
 const REST = 250;
 /** Maps of more numbers than this stay small pictures: they would be read for the few pixels of a cell. */
 const LARGEST = 1 << 19;
+/** Exact maps that a column keeps, each as large as its place on the screen. */
+const KEPT = 240;
 
 /** Coloured here at their own size, then copied to their place. */
 const brush = document.createElement("canvas");
@@ -178,6 +180,7 @@ async function sharpen(subject, sharp, stopped, redraw) {
     const fitting = rows < height || columns < width ? shrunk(values, height, width, rows, columns) : values;
     const canvas = document.createElement("canvas");
     drawValues(canvas, fitting, rows, columns, scaleOf(subject, stats, channel), dark);
+    if (sharp.size >= KEPT) sharp.delete(/** @type {number} */ (sharp.keys().next().value));
     sharp.set(channel, canvas);
     redraw(index);
   }

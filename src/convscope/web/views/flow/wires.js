@@ -18,6 +18,8 @@
 const LEVEL = 11;
 const REACH = 17;
 const ROUND = 12;
+/** Columns stand on whole pixels, so that the middles of two in one line may be half a pixel apart. */
+const LEVEL_ENOUGH = 1;
 
 /**
  * @param {readonly { inputs: readonly number[] }[]} nodes
@@ -88,8 +90,8 @@ function drawn(edge, columns, frame, places, lanes, levels) {
   if (edge.side === "above") path = around(start, goal, leave, bend + REACH, frame.above + 4 + (levels.above - 1 - edge.level) * LEVEL);
   else if (edge.side === "below") path = around(start, goal, leave, bend + REACH, frame.below - 4 - (levels.below - 1 - edge.level) * LEVEL);
   else if (edge.through) path = through(start, goal, bend, edge.through.map((lane, i) => frame.top + ((lane + 0.5) * frame.high) / lanes[places[edge.from].rank + 1 + i]));
-  else path = Math.abs(start.y - goal.y) < 0.5 ? line(start, goal) : curve(start, goal);
-  const kind = edge.side ? "skip" : edge.joins || Math.abs(start.y - goal.y) >= 0.5 ? "branch" : "chain";
+  else path = Math.abs(start.y - goal.y) < LEVEL_ENOUGH ? line(start, goal) : curve(start, goal);
+  const kind = edge.side ? "skip" : edge.joins || Math.abs(start.y - goal.y) >= LEVEL_ENOUGH ? "branch" : "chain";
   return { from: edge.from, to: edge.to, kind, path, left: start.x, right: end.x, joint };
 }
 
@@ -110,7 +112,7 @@ export function curve(a, b) {
 function through(a, b, bend, heights) {
   const lane = heights.at(-1) ?? a.y;
   const turn = Math.min(a.x + 2 * REACH, bend);
-  const onLane = Math.abs(a.y - lane) < 0.5 ? `M${px(a.x)} ${px(a.y)}` : curve(a, { x: turn, y: lane });
+  const onLane = Math.abs(a.y - lane) < LEVEL_ENOUGH ? `M${px(a.x)} ${px(a.y)}` : curve(a, { x: turn, y: lane });
   return `${onLane}H${px(bend)}C${px(bend + REACH)} ${px(lane)} ${px(b.x - REACH / 2)} ${px(b.y)} ${px(b.x)} ${px(b.y)}`;
 }
 

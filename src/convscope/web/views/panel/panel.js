@@ -1,5 +1,5 @@
 /** The panel below the flow: what the chosen step is, and three ways to look at its numbers. */
-import { html, useStore } from "../../dom.js";
+import { html, useLayoutEffect, useRef, useStore } from "../../dom.js";
 import { useWords } from "../../language.js";
 import { firstStep, select } from "../../select.js";
 import { Atlas } from "../atlas/atlas.js";
@@ -24,6 +24,7 @@ export function Panel({ trace }) {
   const tab = useStore((view) => view.tab);
   const step = trace.steps[useStore((view) => view.step) ?? firstStep(trace)];
   const [frame, change] = useFrame();
+  useKeptFocus(tab, step.index);
   const View = VIEWS[tab];
   return html`<section id="panel" class="panel" tabindex="-1" aria-label=${t("panel")}
       style=${frame.open ? { height: `${frame.height}px` } : undefined} data-open=${String(frame.open)}>
@@ -41,6 +42,19 @@ export function Panel({ trace }) {
       ${frame.open && html`<${View} key=${`${tab} ${step.index}`} trace=${trace} step=${step} />`}
     </div>
   </section>`;
+}
+
+/**
+ * When a view gives way to another, the focus that was in it goes to the tab of the new one; it would be nowhere.
+ * @param {keyof typeof VIEWS} tab
+ * @param {number} step
+ */
+function useKeptFocus(tab, step) {
+  const inside = useRef(false);
+  inside.current = document.getElementById(BODY)?.contains(document.activeElement) ?? false;
+  useLayoutEffect(() => {
+    if (inside.current && document.activeElement === document.body) document.getElementById(tabId(tab))?.focus();
+  }, [tab, step]);
 }
 
 /** @param {{ step: Step, trace: Trace }} props */
