@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 import convscope
 import zoo
@@ -46,10 +46,17 @@ def page(context: BrowserContext, errors: list[str]) -> Iterator[Page]:
     """A tab. Whatever the page reports as an error fails the test, and so does any request over a network."""
     page = context.new_page()
     page.on("pageerror", lambda error: errors.append(f"{error}\n{error.stack}"))
-    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.on(
+        "console",
+        lambda message: errors.append(f"{message.text} {_place(message)}") if message.type == "error" else None,
+    )
     page.on("request", lambda request: errors.append(request.url) if _leaves(request.url) else None)
     yield page
     assert errors == []
+
+
+def _place(message: ConsoleMessage) -> str:
+    return str(message.location["url"])
 
 
 def _leaves(url: str) -> bool:

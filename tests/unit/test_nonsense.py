@@ -20,13 +20,15 @@ from convscope.structure import setting_text
 from convscope.structure.words import WORDS
 from convscope.traces import Placement, Step, Trace
 
-NAMES = sorted({*"alpha align_corners axes axis beta ceil_mode count_include_pad dilation divisor eps groups index".split(),
-                *"keepdim kernel k max min mode negative_slope operands output output_padding padding scale size".split(),
-                *"stride threshold training value approximate".split()})  # fmt: skip
+NAMES = (
+    "alpha", "align_corners", "approximate", "axes", "axis", "beta", "ceil_mode", "count_include_pad", "dilation",
+    "divisor", "eps", "groups", "index", "k", "keepdim", "kernel", "max", "min", "mode", "negative_slope", "operands",
+    "output", "output_padding", "padding", "scale", "size", "stride", "threshold", "training", "value",
+)  # fmt: skip
 
 numbers = st.one_of(st.integers(-4, 9), st.sampled_from([10**6, -(10**6), 2**63, float("inf"), float("nan"), 0.5]))
 plain = st.one_of(st.none(), st.booleans(), numbers, st.sampled_from(["", "constant", "reflect", "nearest", "weight"]))
-operands = st.fixed_dictionaries({}, optional={name: plain for name in ("input", "number", "param")})
+operands = st.fixed_dictionaries({}, optional=dict.fromkeys(("input", "number", "param"), plain))
 nonsense = st.recursive(plain | operands, lambda inner: st.lists(inner, max_size=5), max_leaves=6)
 sensible = st.sampled_from([[1, 1], [2, 2], [3, 3], [0, 0, 0, 0], [1, 1, 1, 1], [0, 0], [-1], [1, 2], 1, True, False])
 told_anything = st.dictionaries(st.sampled_from(NAMES), sensible | nonsense, max_size=8)

@@ -28,7 +28,6 @@ for (const name of DICTIONARIES) {
     assert.deepEqual(Object.keys(words.zh), Object.keys(words.en));
     for (const [key, text] of Object.entries(words.en)) {
       assert.deepEqual(placeholders(words.zh[key]), placeholders(String(text)), key);
-      assert.ok(String(text).length === 0 || words.zh[key].length >= 0, key);
     }
   });
 

@@ -215,7 +215,9 @@ def _interpolate(step: Step, inputs: Inputs, _params: Params) -> Tensor:
         options["align_corners"] = bool(corners)
     _check_room(step, step.shape[0], *(told.get("size") or ()))
     if told.get("scale"):
-        _check_room(step, step.shape[0], *(size * scale for size, scale in zip(inputs[0].shape[1:], told["scale"])))
+        _check_room(
+            step, step.shape[0], *(size * scale for size, scale in zip(inputs[0].shape[1:], told["scale"], strict=True))
+        )
         options |= {"scale_factor": told["scale"], "recompute_scale_factor": False}
     else:
         options["size"] = told["size"]

@@ -29,6 +29,10 @@ LIMIT = 12_000_000
 THUMBS = (THUMB, 56, 48, 40, 32, 28, 24, 20, 16, 14, 12, 10, 8, 7, 6, 5, 4)
 """Sizes of the small pictures, from the best one down."""
 
+FLOORS = (7, THUMBS[-1])
+"""No small picture is made smaller than the first of these that lets the overview fit: the last maps of most networks
+have 7 x 7 pixels, which then are all there."""
+
 LEAST = (3, 1, 0)
 """Channels that every step keeps at least; the first number of these that fits."""
 
@@ -101,16 +105,20 @@ def _own_params(step: Step) -> int:
 def _smaller(structure: dict[str, Any], arrays: Mapping[str, np.ndarray], room: int) -> tuple[int, Packed]:
     """The overview within ``room``, its small pictures made smaller: every step may use the same number of bytes."""
     pictures = {name: array for name, array in arrays.items() if name.startswith("thumb/")}
-    allowed = max((array.nbytes for array in pictures.values()), default=0)
+    floors = iter(FLOORS)
+    floor = next(floors)
+    most = allowed = max((array.nbytes for array in pictures.values()), default=0)
     while True:
+        if not allowed and (lower := next(floors, None)) is not None:
+            floor, allowed = lower, most
         allowed = allowed * 3 // 4
-        sides = {name: _side(array.shape, allowed) for name, array in pictures.items()}
+        sides = {name: max(floor, _side(array.shape, allowed)) for name, array in pictures.items()}
         largest = max(sides.values(), default=THUMB)
         if _picture_bytes(pictures, sides) * _HOPELESS > room and allowed:
             continue
         made = {**arrays, **{name: smaller(array, sides[name]) for name, array in pictures.items()}}
         overview = packed(pack(KEY, structure | {"thumb": largest}, made))
-        if overview.cost <= room or not allowed:
+        if overview.cost <= room or (not allowed and floor == FLOORS[-1]):
             return largest, overview
 
 

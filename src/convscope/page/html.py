@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from convscope.errors import CallError, ConvscopeError
+from convscope.errors import CallError
 from convscope.page.blocks import Packed
 from convscope.page.bundle import WEB, bundle_script, bundle_styles, read
 from convscope.page.excerpt import Held
@@ -145,12 +145,7 @@ def _contributions(trace: Trace) -> Mapping[str, np.ndarray]:
         return {}
     from convscope.contribution import contributions
 
-    try:
-        return contributions(trace).channels
-    except ConvscopeError:
-        raise
-    except (LookupError, TypeError, ValueError, ArithmeticError, RuntimeError):
-        return {}  # settings that make no sense, in a trace from a file
+    return contributions(trace).channels
 
 
 def _frame(trace: Trace, web: Path) -> tuple[bytes, bytes]:

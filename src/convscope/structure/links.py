@@ -57,12 +57,23 @@ def links_of(step: Step) -> list[Links]:
 
 
 def _fitting(describe: Describe, step: Step, source: int) -> Links:
-    """The links, if there is one for each axis; a trace from a file may say anything."""
+    """The links, if they fit the shapes; a trace from a file may say anything."""
     try:
         found = describe(step, source)
     except (NoArithmetic, LookupError, TypeError, ValueError, ArithmeticError):
         return everything(step, source)
-    return found if len(found) == step.inputs[source].value.ndim else everything(step, source)
+    return found if _fits(found, step, step.inputs[source]) else everything(step, source)
+
+
+def _fits(links: Links, step: Step, source: Step) -> bool:
+    """Whether there is a link for each axis, and each output axis that moves has the length that the link says."""
+    if len(links) != source.value.ndim:
+        return False
+    lengths = (size if link.taps is None else len(link.taps) for link, size in zip(links, source.shape, strict=True))
+    return all(
+        link.to is None or (0 <= link.to < step.value.ndim and length == step.shape[link.to])
+        for link, length in zip(links, lengths, strict=True)
+    )
 
 
 def everything(step: Step, source: int) -> Links:

@@ -73,7 +73,7 @@ class Layer {
     this.key = key;
     if (column && rect) {
       if (!column.folded) this.#inputs(scene, column, rect, sources);
-      ring(this.rings.next(), rect, "main", 1, 3);
+      ring(this.rings.next(), rect, "aimed", 1, 3);
       if (pointed.y !== null && pointed.x !== null) this.#pixel(scene, pointed, rect);
     }
     this.lines.finish();
