@@ -51,7 +51,7 @@ class Screen:
 SUM = {"step": "conv_2", "channel": 13, "pixel": "60,62", "tab": "sum"}
 EXPLORE = {"step": "conv_1"}
 CHANNEL = {"step": "conv_2", "channel": 13, "pixel": "60,62", "tab": "channel"}
-ADD = {"step": "layer1.0.add", "channel": 41, "pixel": "28,28", "tab": "sum"}
+ADD = {"step": "layer1.0.add", "channel": 85, "pixel": "28,28", "tab": "sum"}
 SCREENS = (
     *(
         Screen(f"explore-{theme}-{language}-{size[0]}", "small", size, theme, language, EXPLORE)

@@ -26,7 +26,8 @@ from convscope.app import cli
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 WITH_JSON = ("see", "summary", "compare", "export")
-COMMANDS = WITH_JSON
+ENDLESS = ("serve",)  # until Ctrl-C, so their examples are not run here
+COMMANDS = (*WITH_JSON, *ENDLESS)
 
 
 def page(name: str) -> str:
@@ -146,7 +147,10 @@ def example_lines() -> list[str]:
 
 
 def test_there_are_examples_of_every_command() -> None:
-    assert {line.split()[1] for line in example_lines()} == set(COMMANDS)
+    assert {line.split()[1] for line in example_lines()} == set(WITH_JSON)
+    for name in ENDLESS:
+        (block,) = fenced(section(f"convscope {name}"), "text")
+        assert f"convscope {name} " in block
 
 
 @pytest.mark.parametrize("line", example_lines())

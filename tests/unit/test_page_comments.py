@@ -71,7 +71,7 @@ def test_only_comments_go(script: list[Token]) -> None:
         ("f(/** @type {A} */ (x))", "f(  (x))"),
         ("a = b /* c */\n", "a = b\n"),
         ("// no end of line", ""),
-        ("const a = html`<b>// ${x /* y */}${`/*${'`'}*/`}</b>`; // z", "const a = html`<b>// ${x  }${`/*${'`'}*/`}</b>`;"),
+        ("a = html`<b>// ${x /* y */}${`/*${'`'}*/`}</b>`; // z", "a = html`<b>// ${x  }${`/*${'`'}*/`}</b>`;"),
         ("a.return / b // c", "a.return / b"),
         ("/* never closed", "/* never closed"),
         ("`never closed ${", "`never closed ${"),

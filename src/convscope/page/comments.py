@@ -14,7 +14,9 @@ _WITHIN = re.compile(rf"(?:{_STRINGS})*+")
 _TEMPLATE = re.compile(r"(?:[^`\\$]++|\\[\s\S]|\$(?!\{))*+(?:`|\$\{)?")
 _COMMENT = re.compile(r"//[^\n]*+|/\*[\s\S]*?\*/")
 _PATTERN = re.compile(r"/(?:[^/\\\[\n]++|\\.|\[(?:[^\]\\\n]|\\.)*+\])++/")
-_AFTER_VALUE = re.compile(r"""(?<![\w$.])(?:return|typeof|case|in|of|do|else|void|delete|throw|yield|await)\s*\Z""")
+_WORD_BEFORE_PATTERN = re.compile(
+    r"""(?<![\w$.])(?:return|typeof|case|in|of|do|else|void|delete|throw|yield|await)\s*\Z"""
+)
 
 
 def without_comments(text: str) -> str:
@@ -72,4 +74,5 @@ def _drop(text: str, comment: re.Match[str], kept: list[str]) -> int:
 def _divides(before: str) -> bool:
     """Whether a slash after this text divides: it follows a value."""
     code = before.rstrip()
-    return bool(code) and (code[-1].isalnum() or code[-1] in "_$)]}\"'`") and not _AFTER_VALUE.search(code[-12:])
+    value = code[-1:].isalnum() or code[-1:] in tuple("_$)]}\"'`") or code.endswith(("++", "--"))
+    return value and not _WORD_BEFORE_PATTERN.search(code[-12:])

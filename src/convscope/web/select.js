@@ -45,8 +45,7 @@ export function chosenChannel(trace, step) {
   const channel = store.get().channel;
   const count = trace.steps[step].shape[0] ?? 1;
   if (channel !== null && channel < count) return channel;
-  const kept = trace.peekStats(step) ? trace.order(step, "contribution") : [0];
-  return kept[0] ?? 0;
+  return (trace.peekStats(step) ? trace.leading(step)[0] : 0) ?? 0;
 }
 
 /**

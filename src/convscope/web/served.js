@@ -26,6 +26,8 @@ export const serving = makeStore(START);
 /** @type {Open} */
 let openTrace = async () => {};
 let abort = new AbortController();
+/** The trace that was on the page before the one that is. @type {string | null} */
+let last = null;
 
 /** Ask the server what there is, and show its first picture. @param {Open} open */
 export async function serve(open) {
@@ -107,7 +109,9 @@ async function run(signal = restart()) {
   remember(picture, network);
   await openTrace(async () => [await httpBytes(`api/traces/${id}/trace`), await httpBytes(`api/traces/${id}/overview`)]);
   serving.set({ running: null, trace: id });
-  if (old && old !== id) drop(old).catch(() => {});
+  // Views of the trace before this one may still be reading; the one before that has no reader left.
+  if (last && last !== id && last !== old) drop(last).catch(() => {});
+  last = old;
 }
 
 /** Waits for the end of a run. @param {string} id @param {AbortSignal} signal */

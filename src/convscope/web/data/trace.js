@@ -39,6 +39,8 @@ export class Trace {
   #shaped = new WeakMap();
   /** @type {WeakMap<Stats, Map<string, Int32Array>>} */
   #orders = new WeakMap();
+  /** @type {WeakMap<Int32Array, Int32Array>} */
+  #leading = new WeakMap();
 
   /**
    * @param {Bytes} traceBytes
@@ -202,6 +204,23 @@ export class Trace {
     this.#orders.set(stats, known);
     if (!known.has(by)) known.set(by, ranked(stats, by));
     return known.get(by);
+  }
+
+  /**
+   * The channels of a step by contribution, but in an excerpt those first whose numbers are in the file.
+   * @param {Which} which
+   * @returns {Int32Array}  Not to be changed.
+   */
+  leading(which) {
+    const step = this.#step(which);
+    const order = this.order(step, "contribution");
+    if (!step.maps || !this.about.excerpt || (step.value && !step.value.take)) return order;
+    const known = this.#leading.get(order);
+    if (known) return known;
+    const here = order.filter((channel) => this.hasChannel(step, channel));
+    const found = Int32Array.from([...here, ...order.filter((channel) => !this.hasChannel(step, channel))]);
+    this.#leading.set(order, found);
+    return found;
   }
 
   /** @param {Step} step @param {string} by */

@@ -154,7 +154,7 @@ const natural = new Map();
  */
 export function orderOf(trace, { step, look, count, fits }) {
   if (trace.steps[step].kind === "input") return inOrder(count);
-  if (look === "maps") return trace.order(step, "contribution");
+  if (look === "maps") return trace.leading(step);
   if (look === "tile" || fits) return inOrder(count);
   return look === "scores" ? byValue(trace, step) : trace.order(step, "contribution");
 }

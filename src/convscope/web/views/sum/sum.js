@@ -74,7 +74,7 @@ function OfStep({ trace, step }) {
         ${sum && given && html`<${Picture} ...${{ trace, step, sum, given, pointer, dark, room: middle.room, k, onMore, onOpen, t: say }} />`}
       </div>
     </div>
-    ${sum && html`<aside class="sum-account"><${Balance} sum=${sum} steps=${trace.steps} k=${k} /></aside>
+    ${sum && html`<aside class="sum-account" tabindex="0" aria-label=${t("balance")}><${Balance} sum=${sum} steps=${trace.steps} k=${k} /></aside>
       <${Readout} pointer=${pointer} sum=${sum} steps=${trace.steps} t=${say} />`}
   </section>`;
 }
