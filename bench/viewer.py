@@ -180,7 +180,7 @@ def upload(browser: Browser, folder: Path) -> float:
         assert server.stdout is not None
         address = re.search(r"http://\S+", server.stdout.readline())
         assert address
-        page = browser.new_page(viewport={"width": 3840, "height": 2160})
+        page = browser.new_page(viewport={"width": 7000, "height": 3200})  # room for all of them
         page.add_init_script(PAINTED)
         page.goto(address[0])
         page.wait_for_selector(SHOWN)
