@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -36,14 +35,14 @@ def run(*arguments: str) -> int:
     return int(done.value.code or 0)
 
 
-def test_see_prints_a_table_and_names_the_contact_sheet_last(capsys: pytest.CaptureFixture[str]) -> None:
+def test_see_prints_a_table_and_names_the_sheet_and_the_page_last(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("see", "photo.png", "--net", NET) == 0
     printed = capsys.readouterr()
     lines = printed.out.splitlines()
     assert lines[0] == "photo.png  30x40  through  network of 5 layers  (input 30x40x3)"
     row = next(line for line in lines if line.startswith("conv_1")).split()
     assert row[:5] == ["conv_1", "conv2d", "3x3", "28x38x4", "112"]
-    assert lines[-1] == "convscope-out/photo/contact.png"
+    assert lines[-2:] == ["convscope-out/photo/contact.png", "convscope-out/photo/page.html"]
     assert printed.err == ""
 
 
@@ -52,7 +51,8 @@ def test_see_writes_a_picture_a_step_the_kernels_and_every_number() -> None:
     names = sorted(path.name for path in Path("seen").iterdir())
     assert names == [
         "001-conv_1-kernels.png", "001-conv_1.png", "002-relu_1.png", "003-pool_1.png", "004-flatten_1.png",
-        "005-dense_1.png", "contact.png", "network.txt", "report.json", "trace.safetensors", "weights.safetensors",
+        "005-dense_1.png", "contact.png", "network.txt", "page.html", "report.json", "trace.safetensors",
+        "weights.safetensors",
     ]  # fmt: skip
     for name in names:
         if name.endswith(".png"):
@@ -271,14 +271,15 @@ def test_names_from_outside_never_become_paths() -> None:
 
 
 def test_interrupted_it_says_so_and_leaves_nothing() -> None:
-    code = "import sys, time; from convscope.app import see; see.contact = 1; see._draw = lambda *a: time.sleep(30)\n"
-    code += (
-        "from convscope.app.cli import main; print('ready', flush=True); main(['see', 'photo.png', '--out', 'seen'])"
+    code = (
+        "import time; from convscope.app import see; from convscope.app.cli import main\n"
+        "see._draw = lambda *_: (print('drawing', flush=True), time.sleep(60))\n"
+        f"main(['see', 'photo.png', '--net', {NET!r}, '--out', 'seen'])"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 60
-    while not list(Path().glob(".convscope-*.partial")) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "drawing\n"
+    assert list(Path().glob(".convscope-*.partial"))
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130

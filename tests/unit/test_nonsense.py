@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import convscope
@@ -51,6 +51,7 @@ def between(kind: str, told: dict[str, Any], shape: tuple[int, ...], params: dic
 
 @settings(max_examples=150, deadline=None)
 @given(kinds, told_anything, st.sampled_from([(2, 6, 6), (2, 4, 4), (2, 3, 3), (5,), (1, 0, 2)]), st.booleans())
+@example(kind="stack", told={"axis": 0}, shape=(1, 2, 6), with_params=False)  # an axis that its value does not have
 def test_neither_a_page_nor_a_gradient_fails(
     kind: str, told: dict[str, Any], shape: tuple[int, ...], with_params: bool
 ) -> None:

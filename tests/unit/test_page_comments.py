@@ -27,14 +27,18 @@ Token = str | tuple[str, ...]
 
 def template(inner: st.SearchStrategy[Token]) -> st.SearchStrategy[Token]:
     """Text that looks like comments, and values with real ones in them."""
-    text = st.sampled_from(["", "// no", "/* no */", "<a href='/b'>it's</a>", "\\`", "\\${", "$", "}", "{", "\n  //\n"])
+    text = st.sampled_from(
+        ["", "// no", "/* no */", "<a href='/b'>it's</a>", "\\`", "\\${", "$ ", "}", "{", "\n  //\n"]
+    )
     value = st.lists(inner, max_size=3).map(lambda parts: ("{", *parts, "}"))
     return st.lists(st.tuples(text, value, text), max_size=3).map(
         lambda parts: ("`", *(piece for before, held, after in parts for piece in (before, "$", held, after)), "`")
     )
 
 
-tokens = st.recursive(strings | patterns | plain, lambda inner: template(inner | comments.map(lambda c: ("#", c))))
+tokens = st.recursive(
+    strings | patterns | plain, lambda inner: template(inner | comments.map(lambda c: ("#", c))), max_leaves=12
+)
 scripts = st.lists(tokens | comments.map(lambda comment: ("#", comment)), max_size=8)
 
 

@@ -306,6 +306,19 @@ def test_news_come_as_steps_are_done(gated: tuple[Running, Gated]) -> None:
     assert server.finished(name)["progress"] == {"step": 3, "name": "layers.2", "done": 4, "total": None}
 
 
+def test_a_step_right_after_another_is_told_though_the_next_takes_forever() -> None:
+    async def waited() -> int:
+        job = Job("name", {}, None, asyncio.get_running_loop())
+        live = SimpleNamespace(module="layer", kind="relu")
+        for _ in range(3):
+            job.watch(live)
+        async with asyncio.timeout(30):  # so that a failure ends
+            await job.news(1, 3600)
+            return job.progress.done if job.state == "running" else 0
+
+    assert asyncio.run(waited()) == 3
+
+
 def test_a_cancelled_run_stops_at_its_next_step(gated: tuple[Running, Gated]) -> None:
     server, model = gated
     name = server.start({"id": "gated"}).json["id"]

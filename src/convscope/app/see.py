@@ -27,8 +27,6 @@ def run(request: Request, net: str | None, model: str | None, *, page: bool = Tr
         new_folder(request.out, request.stem, overwrite=request.overwrite) as (folder, place),
         ThreadPoolExecutor(1, initializer=_work_alone) as aside,  # most of a page is compressing, which frees Python
     ):
-        if page:
-            aside.submit(_prepare_page)
         progress.stage("opening")
         network, picture = open_network(chosen, request.photo, options)
         progress.stage("running the network")
@@ -109,12 +107,6 @@ def _work_alone() -> None:
     import torch
 
     torch.set_num_threads(1)
-
-
-def _prepare_page() -> None:
-    from convscope.page import prepare
-
-    prepare()
 
 
 def _write_page(trace: Trace, folder: Path) -> dict[str, str]:

@@ -17,7 +17,7 @@
 ``docs/page.md`` specifies both byte streams that the page reads.
 """
 
-from convscope.page.html import export, html_bytes, prepare
+from convscope.page.html import export, html_bytes
 from convscope.page.overview import overview_bytes
 
-__all__ = ["export", "html_bytes", "overview_bytes", "prepare"]
+__all__ = ["export", "html_bytes", "overview_bytes"]

@@ -83,15 +83,6 @@ def html_bytes(trace: Trace, *, full: bool = False, channels: int | None = None,
     return make_page(trace, full=full, channels=channels, limit=limit).data
 
 
-def prepare() -> None:
-    """Join the page's code and styles ahead of time; the first page of a process otherwise does so.
-
-    Raises:
-        CallError: the sources cannot be joined.
-    """
-    _template(WEB)
-
-
 def make_page(
     trace: Trace, *, full: bool = False, channels: int | None = None, limit: int = LIMIT, web: Path = WEB
 ) -> Page:

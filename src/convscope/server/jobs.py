@@ -71,6 +71,7 @@ class Job:
     progress: Progress = field(default_factory=Progress)
     _stop: threading.Event = field(default_factory=threading.Event)
     _told: float = 0.0
+    _owed: bool = False
     _waiting: set[asyncio.Future[None]] = field(default_factory=set)
 
     @property
@@ -96,6 +97,17 @@ class Job:
         if now - self._told >= _PAUSE:
             self._told = now
             self.tell(self.started)
+        elif not self._owed:
+            self._owed = True
+            self.tell(self._soon)
+
+    def _soon(self) -> None:
+        """Have the steps told that came right after another, in case the next one takes long."""
+        self.loop.call_later(_PAUSE, self._late)
+
+    def _late(self) -> None:
+        self._owed = False
+        self.started()
 
     def tell(self, change: Any, *args: Any) -> None:
         """Have the event loop make a change; from any thread."""

@@ -4,6 +4,7 @@ import { useWords } from "../language.js";
 import { chosenChannel, select } from "../select.js";
 import { store } from "../state.js";
 import { toggleTheme } from "../theme.js";
+import { Dialog } from "./dialog.js";
 import { Icon } from "./icons.js";
 import { words } from "./words.js";
 
@@ -100,15 +101,9 @@ function channel(trace, by) {
 /** @param {{ onClose: () => void }} props */
 export function Keys({ onClose }) {
   const t = useWords(words);
-  const dialog = useRef(/** @type {HTMLDialogElement | null} */ (null));
-  useEffect(() => {
-    const shown = dialog.current;
-    shown?.showModal();
-    return () => shown?.close();
-  }, []);
-  return html`<dialog class="keys" ref=${dialog} aria-labelledby="keys-title" onClose=${onClose}>
-    <div class="row"><h2 id="keys-title">${t("keys_title")}</h2>
+  return html`<${Dialog} name="keys" label=${t("keys_title")} onClose=${onClose}>
+    <div class="row"><h2>${t("keys_title")}</h2>
       <button class="button bare" onClick=${onClose} aria-label=${t("close")}><${Icon} name="close" /></button></div>
     <dl>${LIST.map(([keys, what]) => html`<div key=${what}><dt><kbd>${keys}</kbd></dt><dd>${t(what)}</dd></div>`)}</dl>
-  </dialog>`;
+  <//>`;
 }
