@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import io
 import json
@@ -9,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -19,9 +21,11 @@ import convscope as cs
 from convscope.adapters.torch import TorchNetwork
 from convscope.errors import CallError, Cancelled, ModelError, SpecError
 from convscope.image import open_image
+from convscope.network import Live
 from convscope.record import record
 from convscope.server import Limits, tracefile
 from convscope.server.hosting import address_of, is_local, listen, names_of
+from convscope.server.jobs import Job
 from convscope.server.networks import Offer, Settings, given_model, given_spec
 from convscope.server.tracefile import TraceFile
 from convscope.spec import shelf
@@ -309,12 +313,15 @@ def test_news_come_as_steps_are_done(gated: tuple[Running, Gated]) -> None:
 def test_a_step_right_after_another_is_told_though_the_next_takes_forever() -> None:
     async def waited() -> int:
         job = Job("name", {}, None, asyncio.get_running_loop())
-        live = SimpleNamespace(module="layer", kind="relu")
-        for _ in range(3):
-            job.watch(live)
+        live = Mock(spec=Live, module="layer")
+        job.watch(live)
+        waiting = asyncio.create_task(job.news(1, 3600))
+        await asyncio.sleep(0)
+        job.watch(live)
+        job.watch(live)
         async with asyncio.timeout(30):  # so that a failure ends
-            await job.news(1, 3600)
-            return job.progress.done if job.state == "running" else 0
+            await waiting
+        return job.progress.done
 
     assert asyncio.run(waited()) == 3
 
