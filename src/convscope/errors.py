@@ -9,11 +9,13 @@
     │   ├── WeightsError            a weights file cannot be read, or does not fit
     │   ├── ModelError              a model reference cannot be opened or used
     │   ├── TraceFileError          a trace file is refused
+    │   ├── DataError               a folder or a data set cannot be used
     │   └── OutputError             a destination cannot be written without losing something
     ├── NoArithmetic (LookupError)  nothing is known of how this step makes its numbers
     └── RunError (RuntimeError)     the call was right, the work failed   exit status 1
         ├── ForwardError            the network raised; says how far it got
         ├── MemoryBudgetError       recording would need more memory than allowed
+        ├── TrainingError           training cannot go on; what was reached is kept
         ├── Cancelled               whoever watched the run wanted no more of it
         └── StaleParametersError    a network's parameters changed after the trace was made
 
@@ -60,6 +62,10 @@ class TraceFileError(CallError):
     """A file is not a trace, or is refused because it is damaged or hostile."""
 
 
+class DataError(CallError):
+    """A folder of photos, an archive or a data set cannot be used."""
+
+
 class OutputError(CallError):
     """A destination cannot be written without overwriting something or leaving it half-written."""
 
@@ -85,6 +91,10 @@ class ForwardError(RunError):
 
 class MemoryBudgetError(RunError):
     """Recording every value would take more memory than the budget allows."""
+
+
+class TrainingError(RunError):
+    """Training cannot go on; what was reached before is kept."""
 
 
 class Cancelled(RunError):

@@ -4,12 +4,40 @@ from __future__ import annotations
 
 import errno
 import sys
-from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 
 from convscope import __version__
+from convscope.app.options import (
+    Channels,
+    Code,
+    Full,
+    Host,
+    Image,
+    Json,
+    Layers,
+    Limit,
+    Memory,
+    Model,
+    Models,
+    Net,
+    Nets,
+    NoBrowser,
+    NoHtml,
+    Out,
+    OutFile,
+    Overwrite,
+    OverwriteFile,
+    Port,
+    Scale,
+    Seed,
+    Shape,
+    Size,
+    Traced,
+    Vary,
+    Weights,
+)
 from convscope.errors import ConvscopeError
 
 DISK_FULL, INTERRUPTED = 4, 130
@@ -25,122 +53,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-SPEC_HELP = (
-    "A network as text, e.g. 'conv(8, 3) | relu | maxpool(2)'; a file with it; or a name: tutorial-1, fashion-cnn, "
-    "fashion-dense, cats-dogs, lenet-cat."
-)
-MODEL_HELP = (
-    "A network of yours: package.module:function that returns a torch.nn.Module, or a .safetensors network that "
-    "convscope saved."
-)
-IMAGE_HELP = "A photo; or chelsea, astronaut, coffee. Without it: chelsea."
-LAYER_HELP = "Only this step ('layer1.*' for several); repeat it for more."
-
-Image = Annotated[str | None, typer.Argument(metavar="[IMAGE]", help=IMAGE_HELP, show_default=False)]
-Net = Annotated[str | None, typer.Option("--net", metavar="SPEC", help=SPEC_HELP)]
-Nets = Annotated[list[str] | None, typer.Option("--net", metavar="SPEC", help=f"{SPEC_HELP} Repeat it for more rows.")]
-Model = Annotated[str | None, typer.Option("--model", metavar="REF", help=MODEL_HELP)]
-Models = Annotated[
-    list[str] | None, typer.Option("--model", metavar="REF", help=f"{MODEL_HELP} Repeat it for more rows.")
-]
-Weights = Annotated[
-    Path | None,
-    typer.Option(
-        "--weights", metavar="FILE", help="Weights put in by layer name: .safetensors, or Keras .keras .h5 .weights.h5."
-    ),
-]
-Seed = Annotated[
-    int, typer.Option("--seed", metavar="N", help="Seed of the random weights, which are drawn by layer name.")
-]
-Scale = Annotated[
-    str,
-    typer.Option(
-        "--scale",
-        metavar="unit|byte|imagenet",
-        help="How pixels reach the network: 0..1, 0..255, or ImageNet mean and deviation.",
-    ),
-]
-Size = Annotated[
-    str | None,
-    typer.Option(
-        "--size", metavar="HxW", help="Resize the photo first. Without it, photos stay as they are up to 1024 pixels."
-    ),
-]
-Out = Annotated[
-    Path | None,
-    typer.Option("--out", metavar="DIR", help="Folder for the pictures. Without it: a new one in convscope-out/."),
-]
-Layers = Annotated[list[str] | None, typer.Option("--layer", metavar="NAME", help=LAYER_HELP)]
-Vary = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--vary",
-        metavar="LAYER.SETTING=V1,V2",
-        help="One row for each value, e.g. conv_1.kernel=3,12,24 or activation=relu,sigmoid,tanh; repeat it for all "
-        "combinations.",
-    ),
-]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace DIR if convscope wrote it before.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else.")]
-Memory = Annotated[
-    float, typer.Option("--memory", metavar="GIB", min=0.001, help="How much memory recorded values may take, in GiB.")
-]
-Shape = Annotated[
-    str | None,
-    typer.Option(
-        "--input",
-        metavar="HxWxC",
-        help="Shape of the input. Without it: the network's own, or that of the photo that comes along (300x451x3); "
-        "for --model 224x224x3.",
-    ),
-]
-Code = Annotated[
-    str | None,
-    typer.Option("--code", metavar="pytorch|keras", help="Print the network as a script for PyTorch or Keras instead."),
-]
-NoHtml = Annotated[bool, typer.Option("--no-html", help="Leave out page.html.")]
-Traced = Annotated[
-    str | None,
-    typer.Argument(
-        metavar="[TRACE|IMAGE]",
-        help="A trace.safetensors that convscope see wrote; or a photo; or chelsea, astronaut, coffee. Without it: "
-        "chelsea.",
-        show_default=False,
-    ),
-]
-OutFile = Annotated[
-    Path | None, typer.Option("--out", metavar="FILE", help="The file to write. Without it: NAME.html, by the photo.")
-]
-OverwriteFile = Annotated[bool, typer.Option("--overwrite", help="Replace FILE if it exists.")]
-Full = Annotated[bool, typer.Option("--full", help="Every number, however large the file becomes.")]
-Channels = Annotated[
-    int | None,
-    typer.Option("--channels", metavar="K", min=1, help="Every number of K channels a step, whatever that takes."),
-]
-Limit = Annotated[
-    float,
-    typer.Option(
-        "--limit", metavar="MB", min=0.1, help="How large the file may become; weak channels are left out first."
-    ),
-]
-Port = Annotated[
-    int | None,
-    typer.Option(
-        "--port",
-        metavar="N",
-        min=0,
-        max=65535,
-        help="Port to listen at; 0 for any. Without it: 8737, or any that is free.",
-    ),
-]
-Host = Annotated[
-    str,
-    typer.Option(
-        "--host", metavar="ADDRESS", help="Address to listen at; any other than 127.0.0.1 lets other machines in."
-    ),
-]
-NoBrowser = Annotated[bool, typer.Option("--no-browser", help="Only print the address.")]
 
 
 def _version(wanted: bool) -> bool:
