@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -10,8 +9,7 @@ import pytest
 
 from convscope.errors import CallError
 from convscope.page.bundle import WEB, bundle_script, bundle_styles
-
-NODE = shutil.which("node")
+from node import node
 
 MODULES = {
     "main.js": 'import { total, Box as Crate } from "./deep/sum.js";\nimport { h } from "./vendor/small.js";\n'
@@ -39,11 +37,9 @@ def web(tmp_path: Path) -> Path:
 
 
 def ran(code: str, kind: str, folder: Path) -> list[str]:
-    if NODE is None:
-        pytest.skip("Node is not installed")
     path = folder / f"run.{kind}"
     path.write_text(code, encoding="utf-8")
-    done = subprocess.run([NODE, str(path)], capture_output=True, text=True, check=False)
+    done = subprocess.run([node(), str(path)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 
@@ -121,7 +117,6 @@ def test_the_page_itself_can_be_joined(tmp_path: Path) -> None:
     assert "vendor/preact.js" in script
     assert all(path.name in (WEB / "index.html").read_text(encoding="utf-8") for path in WEB.glob("styles/*.css"))
     assert "--" in styles
-    if NODE is not None:
-        path = tmp_path / "page.cjs"
-        path.write_text(script, encoding="utf-8")
-        subprocess.run([NODE, "--check", str(path)], check=True)
+    path = tmp_path / "page.cjs"
+    path.write_text(script, encoding="utf-8")
+    subprocess.run([node(), "--check", str(path)], check=True)

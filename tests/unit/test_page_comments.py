@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from convscope.page.bundle import WEB
 from convscope.page.comments import without_comments
-
-NODE = shutil.which("node")
+from node import node
 
 comments = st.sampled_from(["/* ' */", "/** `${ */", "/**/", "/* // */", "// it's `so`\n", "/* a\n * b */", "//\n"])
 strings = st.sampled_from(['"//"', "'/* \"'", '"\\""', "'`${'", '"\\\\"', "'\\\n//'", '"*/"'])
@@ -90,8 +89,6 @@ SOURCES = sorted(path for path in WEB.rglob("*.js") if path.parent.name != "vend
 
 def test_the_pages_own_modules_say_the_same_in_node(tmp_path: Path) -> None:
     """Node's own account of every module that runs without a page: what it exports, functions by their text."""
-    if NODE is None:
-        pytest.skip("Node is not installed")
     stripped = tmp_path / "stripped"
     shutil.copytree(WEB, stripped)
     for path in SOURCES:
@@ -113,7 +110,7 @@ def test_the_pages_own_modules_say_the_same_in_node(tmp_path: Path) -> None:
     names = [path.relative_to(WEB).as_posix() for path in SOURCES]
     asked = json.dumps([[f"{root}/", name] for root in (original, stripped) for name in names])
     done = subprocess.run(
-        [NODE, str(tmp_path / "say.mjs"), asked], capture_output=True, text=True, check=True, cwd=tmp_path
+        [node(), str(tmp_path / "say.mjs"), asked], capture_output=True, text=True, check=True, cwd=tmp_path
     )
     found = json.loads(done.stdout)
     assert sum(first != "[]" for first, _ in found.values()) > 100
