@@ -25,7 +25,7 @@ from convscope.app import cli
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
-WITH_JSON = ("see", "summary", "compare", "export")
+WITH_JSON = ("see", "summary", "compare", "export", "doctor")
 ENDLESS = ("serve",)  # until Ctrl-C, so their examples are not run here
 COMMANDS = (*WITH_JSON, *ENDLESS)
 
@@ -54,12 +54,27 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+def folder_of_photos(photos: Path) -> None:
+    """Two classes with a surplus copy, a photo saved again and one that is cut off."""
+    assets = Path(cli.__file__).parents[1] / "assets"
+    for file, name, size in (("cat/1", "chelsea", (225, 150)), ("dog/1", "coffee", (300, 200))):
+        (photos / file).parent.mkdir(parents=True)
+        with Image.open(assets / f"{name}.png") as image:
+            image.convert("RGB").resize(size).save(photos / f"{file}.jpg")
+    data = (photos / "cat" / "1.jpg").read_bytes()
+    (photos / "cat" / "copy.jpg").write_bytes(data)
+    (photos / "cat" / "half.jpg").write_bytes(data[: len(data) // 2])
+    with Image.open(photos / "cat" / "1.jpg") as image:
+        image.save(photos / "cat" / "saved-again.jpg", quality=40)
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A reader's current folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
     Image.new("RGB", (90, 120), (200, 120, 60)).save("cat.jpg")
+    folder_of_photos(tmp_path / "photos")
     (tmp_path / "mypackage").mkdir()
     (tmp_path / "mypackage" / "__init__.py").touch()
     (tmp_path / "mypackage" / "models.py").write_text(OWN_MODEL, encoding="utf-8")
@@ -133,7 +148,7 @@ def test_every_flag_named_anywhere_exists() -> None:
 
 def test_the_values_that_the_page_gives_for_left_out_options_are_the_programs() -> None:
     defaults = {option.name: option.default for option in PROGRAM.commands["see"].params}
-    assert (defaults["seed"], defaults["scale"], defaults["memory"]) == (0, "unit", 4.0)
+    assert (defaults["seed"], defaults["scale"], defaults["memory"]) == (0, None, 4.0)
     assert "0 without it" in CLI
     assert "4 without it" in CLI
 
@@ -221,6 +236,14 @@ def test_every_field_of_compare_is_documented_and_every_documented_field_comes(f
     assert found["image"].keys() == seen["image"].keys()
     for part in ("network", "steps", "scores"):
         assert paths(variant[part], frozenset({"[].settings"})) == paths(seen[part], frozenset({"[].settings"}))
+
+
+def test_every_field_of_doctor_is_documented_and_every_documented_field_comes(folder: Path) -> None:
+    found = answer("convscope doctor photos --fix quarantine --json")
+    assert paths(found, frozenset()) == documented("The object of doctor --json")
+    back = answer("convscope doctor photos --undo --json")
+    assert back.keys() == documented("The object of doctor --undo --json")
+    assert set(back["moved"]) == set(found["quarantine"]["moved"])
 
 
 def test_the_report_in_the_folder_is_the_object_without_the_folders_name(folder: Path) -> None:

@@ -4,12 +4,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["Step", "Trace", "export", "figure", "load", "show", "trace"]
+__all__ = ["Step", "Trace", "export", "figure", "load", "predict", "show", "trace"]
 
 if TYPE_CHECKING:
     from convscope.draw import figure
     from convscope.notebook import show
     from convscope.page import export
+    from convscope.predicting import predict
     from convscope.store import load
     from convscope.traces import Step, Trace
     from convscope.tracing import trace
@@ -21,6 +22,7 @@ _HOME = {
     "load": "store",
     "figure": "draw",
     "export": "page",
+    "predict": "predicting",
     "Trace": "traces",
     "Step": "traces",
 }

@@ -139,7 +139,7 @@ class Placement:
 
 @dataclass(frozen=True)
 class Score:
-    """One number of the network's answer."""
+    """One number of the network's answer: what it says of the class that ``index`` counts from 0."""
 
     label: str
     value: float
@@ -241,11 +241,23 @@ class Trace:
         return self.output is not None and self.output.kind in {"softmax", "sigmoid"}
 
     @cached_property
+    def binary(self) -> bool:
+        """Whether one sigmoid answers for two named classes; its value is the probability of the second."""
+        output = self.output
+        return output is not None and output.kind == "sigmoid" and output.value.size == 1 and len(self.labels) == 2
+
+    @cached_property
     def scores(self) -> tuple[Score, ...]:
-        """The network's answer as it came out, largest first; empty when it is no vector."""
+        """The network's answer as it came out, largest first; empty when it is no vector.
+
+        One sigmoid for two classes (:attr:`binary`) gives both: ``1 - p`` for the first and ``p`` for the second.
+        """
         if self.output is None or self.output.value.size != max(self.output.shape, default=0):
             return ()
         values = self.output.value.ravel()
+        if self.binary:
+            second = float(values[0])
+            values = np.array([1.0 - second, second])
         named = len(self.labels) == len(values)
         order = np.argsort(-values, kind="stable")
         return tuple(Score(self.labels[i] if named else str(i), float(values[i]), int(i)) for i in order)

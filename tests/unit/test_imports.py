@@ -25,7 +25,8 @@ ALLOWED = {
     "image": {"errors", "traces", "network"},
     "store": {"errors", "traces"},
     "draw": {"errors", "traces", "structure"},
-    "adapters": {"errors", "traces", "network", "spec", "weights"},
+    "networks": set(),
+    "adapters": {"errors", "traces", "network", "networks", "spec", "weights"},
     "record": {"", "allocator", "errors", "traces", "network", "image"},
 }
 #: Methods that are a door to another part; imported when they are called.

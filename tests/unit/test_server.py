@@ -68,7 +68,7 @@ def test_the_shelf_and_what_to_begin_with(server: Running) -> None:
     assert [sample["name"] for sample in state["samples"]] == ["chelsea", "astronaut", "coffee"]
     assert state["samples"][0] == {"name": "chelsea", "width": 451, "height": 300}
     assert {network["id"] for network in state["networks"]} == set(shelf())
-    assert state["default"] == {"picture": "chelsea", "network": "tutorial-1", "seed": 0, "scale": "unit", "size": None}
+    assert state["default"] == {"picture": "chelsea", "network": "tutorial-1", "seed": 0, "scale": None, "size": None}
     sample = server.ask("GET", "/api/samples/chelsea")
     assert sample.headers["content-type"] == "image/png"
     assert Image.open(io.BytesIO(sample.body)).size == (320, 213)
@@ -227,7 +227,7 @@ def test_what_is_not_there_is_said(server: Running) -> None:
     for wish, sentence in (
         ({"picture": {"sample": "dog"}}, "there is no sample of that name; there are chelsea, astronaut, coffee"),
         ({"picture": {"id": "x" * 16}}, "this picture is no longer kept; upload it again"),
-        ({"network": {"id": "zoo:Net"}}, "there is no network of that name; there are cats-dogs"),
+        ({"network": {"id": "zoo:Net"}}, "there is no network of that name; there are catdog"),
     ):
         answer = server.start(**wish)
         assert (answer.status, answer.error[: len(sentence)]) == (404, sentence)

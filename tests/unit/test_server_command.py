@@ -61,7 +61,7 @@ def test_it_serves_until_it_is_stopped(tmp_path: Path, number: signal.Signals) -
         connection.request("GET", "/api/state", headers=cookie)
         state = connection.getresponse().read().decode()
         assert '"samples":[{"name":"cat.png","width":20,"height":12},{"name":"chelsea"' in state
-        assert '"default":{"picture":"cat.png","network":"given-1","seed":7,"scale":"unit","size":null}' in state
+        assert '"default":{"picture":"cat.png","network":"given-1","seed":7,"scale":null,"size":null}' in state
         body = b'{"picture":{"sample":"cat.png"},"network":{"id":"given-1"}}'
         connection.request("POST", "/api/traces", body, {**cookie, "Content-Type": "application/json"})
         name = connection.getresponse().read().decode().split('"')[3]

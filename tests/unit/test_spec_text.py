@@ -145,7 +145,7 @@ def test_a_kernel_brings_its_size_and_may_span_lines() -> None:
         ("input(28x28x1)", r"the spec has no layers"),
         ("input(28x28) | relu", r"input takes height x width x channels, such as input\(28x28x1\)"),
         ("relu | input(28x28x1)", r"input\(...\) stands at the very beginning"),
-        ("nets/mine.txt", r"^there is no file 'nets/mine.txt'; pass an existing file, one of cats-dogs, .* or layers$"),
+        ("nets/mine.txt", r"^there is no file 'nets/mine.txt'; pass an existing file, one of catdog, .* or layers$"),
     ],
 )
 def test_errors_say_where_what_and_what_to_do(text: str, message: str) -> None:
@@ -195,7 +195,8 @@ def test_load_reads_files_and_the_shelf(tmp_path: Path) -> None:
     file = tmp_path / "net 中文.txt"
     file.write_text("\ufeffconv(3, 3)  # first\r\nrelu\r\n", "utf-8")
     assert str(load(str(file))) == "conv(3, 3) | relu"
-    assert set(shelf()) == {"tutorial-1", "fashion-dense", "fashion-cnn", "cats-dogs", "lenet-cat"}
+    tutorials = {"tutorial-1", "fashion-dense", "fashion-cnn", "cats-dogs", "lenet-cat"}
+    assert set(shelf()) == tutorials | {"lenet-5", "fashion-vgg", "catdog"}
     assert all(load(name) == parse(load(name).text()) for name in shelf())
     file.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(SpecError, match="is no UTF-8 text"):

@@ -77,6 +77,25 @@ for (const name of ["ordinary", "hostile"]) {
   }
 }
 
+test("one sigmoid between two classes answers for both, with Python's numbers", async () => {
+  const trace = await openTrace("binary", "exact");
+  const [answer] = numbersOf(told("binary-exact.json").steps.at(-1).value);
+  assert.ok(answer < 0.4 && trace.probabilities && trace.binary);
+  const scores = trace.scores.map(({ label, value, index }) => [label, rawBytes(Float32Array.of(value)).readInt32LE(), index]);
+  assert.deepEqual(scores, told("binary-exact.json").scores);
+  assert.deepEqual(trace.scores.map(({ value }) => value), [1 - answer, answer]);
+  assert.deepEqual(trace.scores.map(({ label }) => label), ["cat", "<b>dog"]);
+  assert.equal(trace.likeliest, 0);
+  assert.deepEqual(trace.steps.map((step) => trace.classesOf(step)), [...Array(trace.steps.length - 1).fill(null), ["<b>dog"]]);
+});
+
+test("numbers stand for classes only where there are as many", async () => {
+  const trace = await openTrace("ordinary", "exact");
+  assert.equal(trace.binary, false);
+  assert.equal(trace.likeliest, trace.scores[0].index);
+  assert.deepEqual(trace.steps.map((step) => trace.classesOf(step)?.length ?? 0), [0, 0, 0, 0, 0, 3, 3]);
+});
+
 test("the compact fixture has all three encodings, and says which numbers are rounded", async () => {
   const trace = await openTrace("ordinary", "compact");
   const references = trace.steps.flatMap((step) => [step.value, ...Object.values(step.params)]);

@@ -28,6 +28,13 @@ def ordinary() -> Trace:
     return convscope.trace("conv(4,3)|relu|maxpool(2)|flatten|dense(3)|softmax", photo, labels=("cat", "<b>dog", "鸟"))
 
 
+def binary() -> Trace:
+    """One sigmoid between two classes, sure of the first: the page tells of both."""
+    photo = np.random.default_rng(1).integers(0, 256, (37, 45, 3), dtype=np.uint8)
+    net = "conv(4,3)|relu|gap|dense(1, bias_init=-3)|sigmoid"
+    return convscope.trace(net, photo, labels=("cat", "<b>dog"))
+
+
 def hostile() -> Trace:
     """Values and names that make careless readers fall."""
     x = np.arange(48, dtype=np.float32).reshape(3, 4, 4) - 20
@@ -111,7 +118,7 @@ def _bits(value: float) -> int:
 
 def main(folder: Path) -> None:
     """Write everything."""
-    for name, trace in (("ordinary", ordinary()), ("hostile", hostile())):
+    for name, trace in (("ordinary", ordinary()), ("binary", binary()), ("hostile", hostile())):
         for form in ("exact", "compact"):
             path = folder / f"{name}-{form}.safetensors"
             trace.save(path, compact=form == "compact")

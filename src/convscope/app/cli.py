@@ -9,9 +9,13 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from convscope import __version__
+from convscope.app import train_options as of_train
 from convscope.app.options import (
     Channels,
+    Classifier,
     Code,
+    Fix,
+    Folder,
     Full,
     Host,
     Image,
@@ -29,12 +33,18 @@ from convscope.app.options import (
     OutFile,
     Overwrite,
     OverwriteFile,
+    Photos,
     Port,
+    Quarantine,
+    Report,
     Scale,
     Seed,
     Shape,
     Size,
+    Table,
+    Top,
     Traced,
+    Undo,
     Vary,
     Weights,
 )
@@ -79,7 +89,7 @@ def see(
     model: Model = None,
     weights: Weights = None,
     seed: Seed = 0,
-    scale: Scale = "unit",
+    scale: Scale = None,
     size: Size = None,
     out: Out = None,
     layer: Layers = None,
@@ -127,7 +137,7 @@ def compare(
     model: Models = None,
     weights: Weights = None,
     seed: Seed = 0,
-    scale: Scale = "unit",
+    scale: Scale = None,
     size: Size = None,
     out: Out = None,
     layer: Layers = None,
@@ -146,6 +156,27 @@ def compare(
     run(request, net or [], vary or [], model or [])
 
 
+@app.command(epilog="Example: convscope doctor photos --fix quarantine")
+def doctor(
+    folder: Folder,
+    fix: Fix = None,
+    undo: Undo = False,
+    to: Quarantine = None,
+    out: Report = None,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+) -> None:
+    """Read every photo of a folder to its end before you train on it, and say what is wrong. Deletes nothing.
+
+    Finds damaged files, copies, photos that are nearly the same, odd sizes and unequal classes. Writes DIR/doctor.html.
+    Exit status 0: nothing wrong, or moved aside; 1: problems found.
+    """
+    from convscope.app.doctor import run
+
+    status = run(folder, fix=fix, undo=undo, to=to, out=out, overwrite=overwrite, as_json=as_json)
+    raise typer.Exit(status)
+
+
 @app.command(epilog="Example: convscope export cat.jpg --net fashion-cnn --out cat.html")
 def export(
     source: Traced = None,
@@ -153,7 +184,7 @@ def export(
     model: Model = None,
     weights: Weights = None,
     seed: Seed = 0,
-    scale: Scale = "unit",
+    scale: Scale = None,
     size: Size = None,
     out: OutFile = None,
     full: Full = False,
@@ -174,6 +205,82 @@ def export(
     run(request, net, model, full=full, channels=channels, limit=limit)
 
 
+@app.command(epilog="Example: convscope predict photos/ --model catdog")
+def predict(
+    images: Photos,
+    model: Classifier = None,
+    weights: Weights = None,
+    scale: Scale = None,
+    size: Size = None,
+    top: Top = None,
+    table: Table = None,
+    overwrite: OverwriteFile = False,
+    as_json: Json = False,
+) -> None:
+    """Name photos: one line each, with the likeliest classes and how likely they are.
+
+    Files that cannot be read are told of on standard error, the others go on; the exit status is 1 then.
+    """
+    from convscope.app.predict import Wish, run
+
+    run(Wish(images, model, weights, scale, size, top, table, overwrite, as_json))
+
+
+@app.command(epilog="Example: convscope train fashion-mnist --net cnn --epochs 3")
+def train(
+    data: of_train.Data = None,
+    net: of_train.TrainNet = None,
+    model: of_train.TrainModel = None,
+    compare: of_train.Compare = None,
+    out: of_train.Run = None,
+    resume: of_train.Resume = False,
+    epochs: of_train.Epochs = None,
+    batch: of_train.Batch = None,
+    learning_rate: of_train.LearningRate = None,
+    optimizer: of_train.Optimizer = None,
+    schedule: of_train.Schedule = None,
+    weight_decay: of_train.WeightDecay = None,
+    label_smoothing: of_train.Smoothing = None,
+    ema: of_train.Ema = None,
+    patience: of_train.Patience = None,
+    augment: of_train.AugmentText = None,
+    size: of_train.PictureSize = None,
+    scale: of_train.TrainScale = None,
+    validation: of_train.Validation = None,
+    seed: of_train.TrainSeed = None,
+    precision: of_train.Precision = None,
+    device: of_train.Device = None,
+    threads: of_train.Threads = None,
+    workers: of_train.Workers = None,
+    probe: of_train.Probe = None,
+    no_probe: of_train.NoProbe = False,
+    no_cache: of_train.NoCache = False,
+    download: of_train.Download = False,
+    overwrite: of_train.OverwriteRun = False,
+    as_json: Json = False,
+) -> None:
+    """Train a network to tell classes of pictures apart, and show how it learns.
+
+    Writes RUN/network.safetensors, which every command opens with --model RUN, and pictures: curves, confusion,
+    mistakes, and one photo after every epoch. Ctrl-C stops it; --resume --out RUN goes on.
+    """
+    from convscope.app.train import run
+    from convscope.app.train_request import Typed
+
+    fields = {
+        "epochs": epochs, "batch": batch, "learning_rate": learning_rate, "optimizer": optimizer, "schedule": schedule,
+        "weight_decay": weight_decay, "label_smoothing": label_smoothing, "ema": ema, "patience": patience,
+        "augment": augment, "scale": scale, "validation": validation, "seed": seed, "precision": precision,
+        "device": device, "threads": threads,
+    }  # fmt: skip
+    run(
+        Typed(
+            data, net, model, compare, out, size, probe, no_probe, no_cache, workers, download, resume, overwrite,
+            as_json, fields,
+        )
+    )  # fmt: skip
+
+
 @app.command(epilog="Example: convscope serve cat.jpg --net fashion-cnn")
 def serve(
     image: Image = None,
@@ -181,7 +288,7 @@ def serve(
     model: Models = None,
     weights: Weights = None,
     seed: Seed = 0,
-    scale: Scale = "unit",
+    scale: Scale = None,
     size: Size = None,
     port: Port = None,
     host: Host = "127.0.0.1",

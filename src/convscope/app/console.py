@@ -88,6 +88,18 @@ class Stages:
         if self._progress is not None and self._task is not None:
             self._progress.advance(self._task)
 
+    def reached(self, done: int) -> None:
+        """So many of the stage's ``total`` are done."""
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, completed=done)
+
+    def line(self, text: str) -> None:
+        """A line of the result on standard output, above the bar where both are on one terminal."""
+        if self._progress is not None and sys.stdout.isatty():
+            self._progress.console.print(Text(text), soft_wrap=True)
+        else:
+            print(text)
+
 
 @contextmanager
 def stages(*, quiet: bool = False) -> Iterator[Stages]:
@@ -99,17 +111,28 @@ def stages(*, quiet: bool = False) -> Iterator[Stages]:
         BarColumn,
         MofNCompleteColumn,
         Progress,
+        ProgressColumn,
         SpinnerColumn,
+        Task,
         TextColumn,
         TimeRemainingColumn,
     )
+
+    class Rate(ProgressColumn):
+        """How many a second."""
+
+        def render(self, task: Task) -> Text:
+            speed = task.finished_speed or task.speed
+            return Text("" if speed is None else f"{speed:,.0f}/s" if speed >= 10 else f"{speed:.2g}/s")
 
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
+        Rate(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    shown = Console(stderr=True)
+    with Progress(*columns, console=shown, transient=True, redirect_stdout=False) as progress:
         yield Stages(progress)

@@ -70,7 +70,7 @@ def _refuse_network(request: Request, net: str | None, model: str | None) -> Non
         "--weights": request.weights,
         "--size": request.size,
         "--seed": request.seed or None,
-        "--scale": None if request.scale == "unit" else request.scale,
+        "--scale": request.scale,
     }
     for flag, value in given.items():
         if value is not None:

@@ -22,6 +22,8 @@ SHAPE = re.compile(r"(\d{1,6})x(\d{1,6})(?:x(\d{1,4}))?")
 GIB = 1 << 30
 #: The network that stands in where none is given.
 DEFAULT_NET = "tutorial-1"
+#: The same where one is needed that was trained.
+DEFAULT_CLASSIFIER = "catdog"
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Request:
     image: str | None
     weights: Path | None
     seed: int
-    scale: str
+    scale: str | None
     size: str | None
     out: Path | None
     layers: Sequence[str]
@@ -58,7 +60,7 @@ class Request:
 
     def options(self) -> Options:
         """How the network is to be opened; a weights file's report goes to standard error."""
-        if self.scale not in SCALES:
+        if self.scale is not None and self.scale not in SCALES:
             raise CallError(f"--scale {self.scale!r} is unknown; it is one of {', '.join(SCALES)}")
         return Options(self.seed, self.weights, self.scale, parsed_size(self.size), report=lambda r: note(str(r)))
 

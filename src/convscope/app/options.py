@@ -35,11 +35,12 @@ Seed = Annotated[
     int, typer.Option("--seed", metavar="N", help="Seed of the random weights, which are drawn by layer name.")
 ]
 Scale = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--scale",
         metavar="unit|byte|imagenet",
-        help="How pixels reach the network: 0..1, 0..255, or ImageNet mean and deviation.",
+        help="How pixels reach the network: 0..1, 0..255, or ImageNet mean and deviation. Without it: as the network "
+        "says, 0..1 where it does not.",
     ),
 ]
 Size = Annotated[
@@ -80,6 +81,28 @@ Code = Annotated[
     str | None,
     typer.Option("--code", metavar="pytorch|keras", help="Print the network as a script for PyTorch or Keras instead."),
 ]
+Photos = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="IMAGE...", help="Photos, folders of photos, patterns such as 'cats/*.jpg'.", show_default=False
+    ),
+]
+Classifier = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="REF",
+        help="The network: catdog or fashion, the folder of a training, a .safetensors network, or "
+        "package.module:function. Without it: catdog.",
+    ),
+]
+Top = Annotated[
+    int | None,
+    typer.Option("--top", metavar="K", min=1, help="How many classes of each photo. Without it: 1; 5 with --json."),
+]
+Table = Annotated[
+    Path | None, typer.Option("--csv", metavar="FILE", help="Also write a table: a row a photo, a column a class.")
+]
 NoHtml = Annotated[bool, typer.Option("--no-html", help="Leave out page.html.")]
 Traced = Annotated[
     str | None,
@@ -89,6 +112,22 @@ Traced = Annotated[
         "chelsea.",
         show_default=False,
     ),
+]
+Folder = Annotated[
+    Path,
+    typer.Argument(metavar="FOLDER", help="A folder with one folder of photos for each class.", show_default=False),
+]
+Fix = Annotated[
+    str | None,
+    typer.Option("--fix", metavar="quarantine", help="Move files with problems to FOLDER-quarantine; delete nothing."),
+]
+Undo = Annotated[bool, typer.Option("--undo", help="Bring everything back from the quarantine, byte for byte.")]
+Quarantine = Annotated[
+    Path | None,
+    typer.Option("--to", metavar="DIR", help="The quarantine. Without it: FOLDER-quarantine, beside FOLDER."),
+]
+Report = Annotated[
+    Path | None, typer.Option("--out", metavar="DIR", help="Folder for the report. Without it: one in convscope-out/.")
 ]
 OutFile = Annotated[
     Path | None, typer.Option("--out", metavar="FILE", help="The file to write. Without it: NAME.html, by the photo.")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from convscope.app import facts
-from convscope.app.console import Stages, console, print_json, stages, table
+from convscope.app.console import Stages, console, print_json, printable, stages, table
 from convscope.app.opening import Request, chosen_steps, one_network
 from convscope.app.output import new_folder, safe_name, write_report
 from convscope.errors import ForwardError
@@ -92,12 +92,13 @@ def _keep(trace: Trace, network: Network, folder: Path) -> dict[str, str]:
     kept = {"trace": "trace.safetensors"}
     module = getattr(network, "model", None)
     if "spec" in trace.about and module is not None:
+        from convscope.adapters.saved import metadata_of
         from convscope.weights import save
 
         (folder / "network.txt").write_text(trace.about["spec"] + "\n", encoding="utf-8")
         kept["network"] = "network.txt"
         if any(True for _ in module.parameters()):
-            save(module, folder / "weights.safetensors", metadata={"spec": trace.about["spec"]})
+            save(module, folder / "weights.safetensors", metadata=metadata_of(network))
             kept["weights"] = "weights.safetensors"
     return kept
 
@@ -136,7 +137,7 @@ def _print(trace: Trace, steps: Sequence[Step]) -> None:
     image = trace.about["image"]
     height, width = image["size"]
     size = facts.shape_text(trace.input.shape)
-    out.print(f"{image['name']}  {height}x{width}  through  {trace.about['network']}  (input {size})")
+    out.print(f"{image['name']}  {height}x{width}  through  {printable(trace.about['network'])}  (input {size})")
     for remark in image["notes"]:
         out.print(f"  {remark}")
     rows = zip(steps, facts.step_facts(trace, steps), strict=True)
@@ -166,7 +167,7 @@ def _print_scores(trace: Trace) -> None:
     kind = "probabilities" if trace.ends_in_probabilities else "scores as they came out, no probabilities"
     out.print(f"\ntop {min(5, len(trace.scores))} of {len(trace.scores)} ({kind})")
     for score in trace.scores[:5]:
-        out.print(f"  {score.label:<12} {score.value:.6g}")
+        out.print(f"  {printable(score.label):<12} {score.value:.6g}")
 
 
 def _print_files(folder: Path, names: dict[str, Any]) -> None:

@@ -24,7 +24,8 @@ class Contributions:
 
     Attributes:
         target: index of the class.
-        score: name of the step whose value number ``target`` was asked about.
+        score: name of the step whose value number ``target`` was asked about. Where one sigmoid answers for two
+            classes, its one number speaks for the second class, and with the opposite sign for the first.
         channels: one signed number a channel (the sum over its map of value times gradient), by step; a vector's
             numbers count as its channels. Steps through which no gradient could be followed are missing.
         stopped: names of the steps that no gradient could be followed through.
@@ -61,19 +62,22 @@ def contributions(trace: Trace, target: int | None = None) -> Contributions:
     if output is None or not trace.scores:
         raise CallError("the network's answer is no list of scores, so no class can be asked about")
     chosen = trace.scores[0].index if target is None else target
-    if not 0 <= chosen < output.value.size:
-        raise CallError(f"class {target} does not exist; the network has {output.value.size}, numbered from 0")
+    if not 0 <= chosen < len(trace.scores):
+        raise CallError(f"class {target} does not exist; the network has {len(trace.scores)}, numbered from 0")
+    first = np.zeros(output.value.size, np.float32)
+    if trace.binary:
+        first[0] = 1.0 if chosen == 1 else -1.0
+    else:
+        first[chosen] = 1.0
     start = output.inputs[0] if output.kind in PROBABILITIES and output.inputs else output
     with torch.enable_grad():
-        gradients, stopped = _backwards(trace, start, chosen)
+        gradients, stopped = _backwards(trace, start, tensor(first))
     channels = {step.name: _by_channel(step, gradients[id(step)]) for step in trace if id(step) in gradients}
     return Contributions(chosen, start.name, channels, stopped)
 
 
-def _backwards(trace: Trace, start: Step, target: int) -> tuple[dict[int, Tensor], tuple[str, ...]]:
-    """The gradient of one score with respect to every step's value that it can be followed to."""
-    first = torch.zeros(start.value.size)
-    first[target] = 1.0
+def _backwards(trace: Trace, start: Step, first: Tensor) -> tuple[dict[int, Tensor], tuple[str, ...]]:
+    """The gradient of a score, ``first`` at ``start``, with respect to every step's value that it can be followed to."""
     gradients = {id(start): first.reshape(start.shape)}
     stopped: list[str] = []
     unknown: set[int] = set()  # steps some of whose influence on the score is not known

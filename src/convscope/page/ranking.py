@@ -39,7 +39,8 @@ def channel_orders(trace: Trace, arrays: Mapping[str, np.ndarray]) -> dict[int, 
     for chain in _chains(trace.steps):
         steps = [trace.steps[i] for i in chain]
         if any(step is trace.output for step in steps) and trace.scores:
-            order = np.array([score.index for score in trace.scores], np.int64)
+            classes = [0] if trace.binary else [score.index for score in trace.scores]
+            order = np.array(classes, np.int64)
         else:
             weights = [_weight(i, step, arrays) for i, step in zip(chain, steps, strict=True)]
             order = np.argsort(-np.sum(weights, axis=0), kind="stable")

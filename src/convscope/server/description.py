@@ -36,6 +36,7 @@ SIDE: Json = {"type": "integer", "minimum": 1, "maximum": 4096}
 SIZE: Json = {"type": ["array", "null"], "items": SIDE, "minItems": 2, "maxItems": 2}
 SEED: Json = {"type": "integer", "minimum": 0, "maximum": LARGEST_SEED}
 SCALE: Json = {"type": "string", "enum": list(SCALES)}
+SCALE_OR_OWN: Json = {"type": ["string", "null"], "enum": [*SCALES, None]}
 
 
 def _object(required: Mapping[str, Json], optional: Mapping[str, Json] | None = None) -> Json:
@@ -51,7 +52,7 @@ def _or_null(kind: str) -> Json:
     return {"type": [kind, "null"]}
 
 
-SETTINGS: Json = {"seed": SEED, "scale": SCALE, "size": SIZE}
+SETTINGS: Json = {"seed": SEED, "scale": SCALE_OR_OWN, "size": SIZE}
 
 SCHEMAS: dict[str, Json] = {
     "Error": _object({"error": _object({"code": TEXT, "message": TEXT})}),
@@ -63,7 +64,7 @@ SCHEMAS: dict[str, Json] = {
         {
             "id": _or_null("string"),
             "title": TEXT,
-            "kind": {"type": "string", "enum": ["given", "shelf", "text"]},
+            "kind": {"type": "string", "enum": ["given", "trained", "shelf", "text"]},
             "spec": _or_null("string"),
         }
     ),

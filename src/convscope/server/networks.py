@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import prod
 from pathlib import Path
 from typing import Any
 
-from convscope.adapters import Options, connect
+from convscope.adapters import Options, connect, saved_network
+from convscope.adapters.saved import Saved
 from convscope.errors import SpecError
 from convscope.image import Picture
 from convscope.network import Network, Preprocessing
+from convscope.networks import names as trained
+from convscope.networks import path_of
 from convscope.server.answers import Refusal
 from convscope.server.kept import Kept
 from convscope.server.limits import Limits
 from convscope.spec import PlannedLayer, Spec, load, parse, plan, shelf
 from convscope.tracing import input_shape
+from convscope.weights import read
 
 #: Networks that are kept ready to run, and bytes of their parameters.
 _READY, _READY_BYTES = 8, 1 << 29
@@ -29,12 +33,12 @@ class Settings:
 
     Attributes:
         seed: of the random weights of a network given as text.
-        scale: ``unit``, ``byte`` or ``imagenet``.
+        scale: ``unit``, ``byte`` or ``imagenet``; None for what the network says, ``unit`` where it does not.
         size: (height, width) of its input, None for its own or the picture's.
     """
 
     seed: int = 0
-    scale: str = "unit"
+    scale: str | None = None
     size: tuple[int, int] | None = None
 
 
@@ -45,9 +49,10 @@ class Offer:
     Attributes:
         id: what a client calls it; empty for a text that a client sent.
         title: what people call it.
-        kind: ``given`` (command line), ``shelf``, or ``text`` (sent).
-        source: the spec, or the module.
+        kind: ``given`` (command line), ``trained`` (comes along), ``shelf``, or ``text`` (sent).
+        source: the spec, the module, or the path of a network's file.
         weights: a file that fills it, from the command line.
+        said: what the network's file says of itself.
     """
 
     id: str
@@ -55,11 +60,20 @@ class Offer:
     kind: str
     source: Any
     weights: Path | None = None
+    said: Saved = field(default_factory=Saved)
 
     @property
     def spec(self) -> Spec | None:
         """The network as text, where it has one."""
-        return self.source if isinstance(self.source, Spec) else None
+        return self.source if isinstance(self.source, Spec) else self.said.spec
+
+    def preprocessing(self, settings: Settings) -> Preprocessing:
+        """How pictures reach it, where it has a text."""
+        found = self.said.preprocessing or Preprocessing()
+        if self.spec is not None and self.spec.input is not None:
+            height, width, channels = self.spec.input
+            found = replace(found, size=found.size or (height, width), channels=channels)
+        return replace(found, size=settings.size or found.size)
 
     @property
     def key(self) -> str:
@@ -78,6 +92,8 @@ def given_spec(reference: str, number: int, weights: Path | None) -> Offer:
     Raises:
         SpecError: it is no network.
     """
+    if reference.strip() in trained():
+        return _trained(reference.strip(), number, weights)
     spec = load(reference)
     on_shelf = reference.strip() in shelf()
     if on_shelf and weights is None:
@@ -93,11 +109,26 @@ def given_model(reference: str, number: int, weights: Path | None, picture: Pict
     """
     options = Options(settings.seed, weights, settings.scale, settings.size)
     network = connect(reference, lambda preprocessing: input_shape(picture, preprocessing), options)
-    if "spec" in network.about:  # a file that convscope saved: built again for every size of picture
-        return Offer(
-            f"given-{number}", network.title, "given", parse(network.about["spec"]), weights or Path(reference)
-        )
+    if reference in trained():
+        return _trained(reference, number, weights)
+    path = saved_network(reference)
+    if path is not None:  # built again for every size of picture
+        return Offer(f"given-{number}", network.title, "given", path, weights, _said(path))
+    if "spec" in network.about:
+        return Offer(f"given-{number}", network.title, "given", parse(network.about["spec"]), weights)
     return Offer(f"given-{number}", network.title, "given", getattr(network, "model", network))
+
+
+def _trained(name: str, number: int, weights: Path | None) -> Offer:
+    """A network that comes along, with other weights if there are any."""
+    path = path_of(name)
+    if weights is None:
+        return Offer(name, name, "trained", path, None, _said(path))
+    return Offer(f"given-{number}", name, "given", path, weights, _said(path))
+
+
+def _said(path: Path) -> Saved:
+    return Saved.read(read(path).metadata)
 
 
 def _title(spec: Spec) -> str:
@@ -115,6 +146,8 @@ class Networks:
     def __init__(self, given: Sequence[Offer], limits: Limits) -> None:
         self._limits = limits
         self._offers = {offer.id: offer for offer in given}
+        for name in trained():
+            self._offers.setdefault(name, _trained(name, 0, None))
         for name in shelf():
             self._offers.setdefault(name, Offer(name, name, "shelf", load_shelf(name)))
         self._ready: Kept[Network] = Kept(_READY, _READY_BYTES, _parameter_bytes)
@@ -153,7 +186,7 @@ class Networks:
         """
         if offer.spec is None:
             return None
-        preprocessing = _preprocessing(offer.spec, settings)
+        preprocessing = offer.preprocessing(settings)
         if preprocessing.size is not None and max(preprocessing.size) > self._limits.side:
             raise SpecError(
                 f"an input of {preprocessing.size[0]}x{preprocessing.size[1]} is larger than the {self._limits.side} "
@@ -183,8 +216,7 @@ class Networks:
         Raises:
             SpecError, ModelError, WeightsError: it cannot be built.
         """
-        preprocessing = _preprocessing(offer.spec, settings) if offer.spec else Preprocessing()
-        shape = input_shape(picture, preprocessing) if offer.spec else None
+        shape = input_shape(picture, offer.preprocessing(settings)) if offer.spec else None
         key = repr((offer.key, settings, shape))
         with self._lock:
             network = self._ready.get(key)
@@ -201,13 +233,6 @@ def load_shelf(name: str) -> Spec:
     from importlib import resources
 
     return parse((resources.files("convscope.spec") / "nets" / f"{name}.txt").read_text("utf-8"))
-
-
-def _preprocessing(spec: Spec, settings: Settings) -> Preprocessing:
-    if spec.input is None:
-        return Preprocessing(size=settings.size)
-    height, width, channels = spec.input
-    return replace(Preprocessing(channels=channels), size=settings.size or (height, width))
 
 
 def _parameter_bytes(network: Network) -> int:

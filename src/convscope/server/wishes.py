@@ -103,10 +103,10 @@ def _seed(value: Any) -> int:
     return value
 
 
-def _scale(value: Any) -> str:
-    if value not in SCALES:
+def _scale(value: Any) -> str | None:
+    if value is not None and value not in SCALES:
         raise _wrong(f"the scale is none of {', '.join(SCALES)}; send one of them, or leave it out")
-    return str(value)
+    return None if value is None else str(value)
 
 
 def _size(value: Any, most: int) -> tuple[int, int] | None:

@@ -57,7 +57,7 @@ export class Trace {
     );
     const arrays = new Arrays(traceBytes, file.slots, NUMBERS_KEPT);
     const trace = new Trace(structure, overview, arrays, new Summaries(overviewBytes, overview));
-    trace.scores = await readScores(overviewBytes, overview, structure.labels);
+    trace.scores = await trace.#readScores(overviewBytes, overview);
     return trace;
   }
 
@@ -91,8 +91,21 @@ export class Trace {
     this.probabilities = overview.probabilities;
     /** Position of the step that holds the scores, or null. @type {number | null} */
     this.answer = overview.scores ? overview.scores.step : null;
+    /** Whether one sigmoid answers for two named classes; its value is the probability of the second. */
+    this.binary = this.answer !== null && this.labels.length === 2 && this.steps[this.answer].kind === "sigmoid" && product(this.steps[this.answer].shape) === 1;
     /** Largest first. @type {Score[]} */
     this.scores = [];
+  }
+
+  /** The classes that the numbers of a vector stand for, where they do. @param {Step} step @returns {string[] | null} */
+  classesOf(step) {
+    if (this.binary && step.index === this.answer) return [this.labels[1]];
+    return step.shape.length === 1 && this.labels.length === step.shape[0] ? this.labels : null;
+  }
+
+  /** The place of the likeliest class in the step that answers. */
+  get likeliest() {
+    return this.binary || !this.scores.length ? 0 : this.scores[0].index;
   }
 
   /** The photo as a person sees it. @returns {Promise<Picture>} */
@@ -267,24 +280,21 @@ export class Trace {
     return complete && place >= 0 ? { reference, from: place * count, count } : null;
   }
 
+  /** @param {Bytes} bytes @param {Overview} overview @returns {Promise<Score[]>} */
+  async #readScores(bytes, { scores }) {
+    if (!scores) return [];
+    const { labels } = this;
+    const numbers = decodeF32(await bytes.read(scores.values.start, scores.values.stop));
+    const values = this.binary ? Float64Array.of(1 - numbers[0], numbers[0]) : numbers;
+    const named = labels.length === values.length;
+    return Array.from(largestFirst(values), (index) => ({ label: named ? labels[index] : String(index), value: values[index], index }));
+  }
+
   /** @returns {Promise<Picture>} */
   async #readPicture() {
     const { shape, start, stop } = this.#structure.picture;
     return { height: shape[0], width: shape[1], rgb: await this.#arrays.bytes.read(start, stop) };
   }
-}
-
-/**
- * @param {Bytes} bytes
- * @param {Overview} overview
- * @param {string[]} labels
- * @returns {Promise<Score[]>}
- */
-async function readScores(bytes, { scores }, labels) {
-  if (!scores) return [];
-  const values = decodeF32(await bytes.read(scores.values.start, scores.values.stop));
-  const named = labels.length === product(scores.values.shape);
-  return Array.from(largestFirst(values), (index) => ({ label: named ? labels[index] : String(index), value: values[index], index }));
 }
 
 /** @param {{ inputs: number[] }[]} steps @returns {number[][]} */

@@ -121,7 +121,7 @@ function follow(trace, picture, frame, readout) {
     const step = trace.steps[pointed.step];
     if (pointed.channel === null) return { name: say(dictionary, "photo"), value: `y ${pointed.y}  x ${pointed.x}`, at: "", sees: "" };
     const onMap = step.shape.length === 3 && pointed.y !== null && pointed.x !== null;
-    const channel = trace.labels.length === step.shape[0] && step.shape.length === 1 ? trace.labels[pointed.channel] : String(pointed.channel);
+    const channel = trace.classesOf(step)?.[pointed.channel] ?? String(pointed.channel);
     return { name: `${step.name} · ${channel}`, at: onMap ? `y ${pointed.y}  x ${pointed.x}` : "", value: valueOf(pointed, step), sees: seesOf(step) };
   }
 

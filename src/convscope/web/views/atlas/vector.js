@@ -96,7 +96,7 @@ function useBars({ trace, step, values, order }) {
 /** Names of the classes, at the step that answers. @param {Trace} trace @param {Step} step */
 export function labelsOf(trace, step) {
   const answers = trace.outputs.includes(step.index) || trace.answer === step.index;
-  return answers && trace.labels.length === step.shape[0] ? trace.labels : null;
+  return answers ? trace.classesOf(step) : null;
 }
 
 /** @param {string[] | null} labels @param {number} index @param {number} value @param {(key: string, values?: any) => string} t */

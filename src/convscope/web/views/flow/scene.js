@@ -17,7 +17,7 @@ import { cellAt, cellRect, mapRect } from "./cells.js";
 export function contentOf(trace, step) {
   const { shape } = step;
   const count = shape[0] ?? 0;
-  if (shape.length === 1 && count > 0) return { look: trace.labels.length === count ? "scores" : "vector", count };
+  if (shape.length === 1 && count > 0) return { look: trace.classesOf(step) ? "scores" : "vector", count };
   if (!step.maps || count === 0) return { look: "tile", count: 1 };
   return { look: shape[1] === 1 && shape[2] === 1 ? "vector" : "maps", count };
 }

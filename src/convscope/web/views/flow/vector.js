@@ -48,8 +48,9 @@ function Bar({ shared, place, index, channel, number, chosen, focused }) {
   const { trace, actions, t, dark } = shared;
   const step = trace.steps[place.step];
   const scale = scaleOf(step.facts.low, step.facts.high);
+  const classes = trace.classesOf(step);
   const named = place.look === "scores";
-  const label = named ? trace.labels[channel] : String(channel);
+  const label = named && classes ? classes[channel] : String(channel);
   const text = number === null ? "" : named && trace.probabilities && trace.answer === step.index ? percent(number) : significant(number, 3);
   const title = `${label} · ${number === null ? "" : significant(number, 6)}`;
   return html`<div

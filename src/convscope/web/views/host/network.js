@@ -19,7 +19,8 @@ export function NetworkMenu() {
         onClick=${() => chooseNetwork({ id: one.id })} title=${one.spec ?? one.title}>${one.title}</button></li>`)}</ul>
     <form onSubmit=${(/** @type {Event} */ event) => {
       event.preventDefault();
-      if (text.trim()) chooseNetwork({ spec: text });
+      if (network && text === specOf(network, networks)) chooseNetwork(network); // as it is, with its own weights
+      else if (text.trim()) chooseNetwork({ spec: text });
     }}>
       <label class="small quiet" for="spec">${t("write")}. ${t("write_hint")}</label>
       <textarea id="spec" class="field number" rows="7" spellcheck=${false} value=${text}

@@ -144,6 +144,6 @@ function usePlace(trace, step) {
 /** The channel to start with: that of the likeliest class where the value is the answer. @param {Trace} trace @param {Step} step */
 function startChannel(trace, step) {
   const answer = trace.answer === null ? null : trace.steps[trace.answer];
-  if (step.shape.length === 1 && answer && step.shape[0] === answer.shape[0] && trace.scores.length) return trace.scores[0].index;
+  if (step.shape.length === 1 && answer && step.shape[0] === answer.shape[0] && trace.scores.length) return trace.likeliest;
   return chosenChannel(trace, step.index);
 }

@@ -1,0 +1,62 @@
+"""The pictures of a training in its folder: what it looked at in the beginning, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from convscope.draw import save_png
+from convscope.errors import CallError
+from convscope.train.confusion import confusion_picture
+from convscope.train.curves import comparison_picture, curves_picture
+from convscope.train.evaluate import Evaluation
+from convscope.train.film import film_strip
+from convscope.train.probes import traces
+from convscope.train.wrong import wrong_picture
+
+__all__ = [
+    "comparison_picture", "confusion_picture", "curves_picture", "film_strip", "save_film", "save_pictures",
+    "wrong_picture",
+]  # fmt: skip
+
+CURVES, CONFUSION, WRONG, FILM = "curves.png", "confusion.png", "wrong.png", "film.png"
+
+
+def save_pictures(
+    folder: Path, rows: Sequence[Mapping[str, Any]], evaluation: Evaluation | None, samples: Any, *, title: str = ""
+) -> dict[str, str]:
+    """Write the pictures of a training that has ended; what there is nothing for is left out.
+
+    Args:
+        folder: of the run; its probe traces become the film strip.
+        rows: the numbers of the epochs, as in ``metrics.csv``.
+        evaluation: of the trained network on samples that it was not trained on; None where there are none.
+        samples: the collection of which those are.
+        title: what the network and the data are called.
+
+    Returns:
+        names of the files by kind: ``curves``, ``confusion``, ``wrong``, ``film``.
+
+    Raises:
+        OutputError: a file cannot be written.
+    """
+    names: dict[str, str] = {}
+    if rows:
+        save_png(curves_picture(rows, title=title), folder / CURVES)
+        names["curves"] = CURVES
+    if evaluation is not None and len(evaluation):
+        save_png(confusion_picture(evaluation, samples.classes), folder / CONFUSION)
+        save_png(wrong_picture(evaluation, samples), folder / WRONG)
+        names |= {"confusion": CONFUSION, "wrong": WRONG}
+    return names | save_film(folder)
+
+
+def save_film(folder: Path) -> dict[str, str]:
+    """Write the film strip of a run's probe traces; an empty dict where there are none that can be shown."""
+    try:
+        film = film_strip(list(traces(folder)))
+    except CallError:  # no probe, or traces that somebody has changed: no reason to lose a training
+        return {}
+    save_png(film, folder / FILM)
+    return {"film": FILM}

@@ -1,0 +1,266 @@
+"""The recipe of a training: everything that decides what comes out of it, as one frozen value.
+
+A recipe, a seed, a network and a data set give the same weights every time on the same machine. The
+recipe goes into the run's ``config.toml`` and is compared with it when the run is resumed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from convscope.errors import CallError, DataError
+from convscope.train.toml import document, table
+
+Optimizer = Literal["adam", "adamw", "rmsprop", "sgd"]
+Schedule = Literal["constant", "one-cycle", "cosine"]
+Precision = Literal["auto", "float32", "bfloat16"]
+
+OPTIMIZERS: tuple[str, ...] = ("adam", "adamw", "rmsprop", "sgd")
+SCHEDULES: tuple[str, ...] = ("constant", "one-cycle", "cosine")
+PRECISIONS: tuple[str, ...] = ("auto", "float32", "bfloat16")
+SCALES: tuple[str, ...] = ("unit", "byte", "imagenet")
+MOST_EPOCHS, MOST_BATCH = 100_000, 1 << 20
+LARGEST_SEED = (1 << 63) - 1
+
+Pair = tuple[tuple[float, ...], tuple[float, ...]]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained.
+
+    Attributes:
+        epochs: how often every training sample is seen, 1 to 100,000.
+        batch: samples a step, over all processes together.
+        optimizer: ``adamw`` (Loshchilov and Hutter 2019), ``adam``, ``rmsprop`` or ``sgd`` (Nesterov).
+        learning_rate: the largest one; the schedule multiplies it by 0..1.
+        schedule: ``constant``; ``cosine`` down to 0 (Loshchilov and Hutter 2017); ``one-cycle``, up and then
+            down to 0, both along a cosine (Smith and Topin 2018).
+        warmup: share of all steps in which the rate rises, 0..0.9. 0 is the schedule's own: a quarter for
+            ``one-cycle``, none for the others.
+        momentum: of ``sgd``; the first moment's decay of ``adam`` and ``adamw``; 0..0.999.
+        weight_decay: pulls weights (never biases nor the scales of a normalisation) towards 0.
+        label_smoothing: share of the target spread evenly over all classes, 0..0.5.
+        ema: decay a step of the running mean of the weights that is validated and kept, 0 for none.
+        patience: stop after this many epochs without a better validation; 0 for never.
+        clip: largest norm of the gradient; 0 for no limit.
+        precision: ``auto`` is bfloat16 where the processor has it, ``float32`` otherwise.
+        device: ``auto`` is a GPU where there is one; or ``cpu``, ``cuda``, ``cuda:1``.
+        threads: of the processor; 0 leaves PyTorch's number.
+        compile: hand the forward pass to ``torch.compile``; pays for large networks on a GPU.
+        augment: what is done to training pictures, as :class:`convscope.data.augment.Augment` spells it.
+        scale: how pixels reach the network: ``unit``, ``byte``, ``imagenet`` or ``(means, deviations)``.
+        sizes: progressive sizes, ``((share of the epochs, pixels a side), ...)``; empty for the data's own.
+        validation: share of the training data that is held out, 0..0.9.
+        seed: of the split, the order, the augmentation and the dropout.
+        drop_last: leave out the last batch of an epoch when it is not full. Otherwise it is used, unless it
+            has fewer than two samples a process.
+
+    Raises:
+        CallError: a field has a value that makes no sense.
+
+    >>> Recipe(epochs=3, batch=256).epochs
+    3
+    >>> Recipe.from_toml(Recipe(sizes=((0.5, 96), (0.5, 128))).to_toml()).sizes
+    ((0.5, 96), (0.5, 128))
+    """
+
+    epochs: int = 10
+    batch: int = 128
+    optimizer: Optimizer = "adamw"
+    learning_rate: float = 1e-3
+    schedule: Schedule = "one-cycle"
+    warmup: float = 0.0
+    momentum: float = 0.9
+    weight_decay: float = 0.01
+    label_smoothing: float = 0.0
+    ema: float = 0.0
+    patience: int = 0
+    clip: float = 0.0
+    precision: Precision = "auto"
+    device: str = "auto"
+    threads: int = 0
+    compile: bool = False
+    augment: str = ""
+    scale: str | Pair = "unit"
+    sizes: tuple[tuple[float, int], ...] = ()
+    validation: float = 0.2
+    seed: int = 1337
+    drop_last: bool = False
+
+    def __post_init__(self) -> None:
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        for name, value in _checked(fields).items():
+            object.__setattr__(self, name, value)
+
+    def replace(self, **changes: Any) -> Recipe:
+        """The same recipe with other values for some fields.
+
+        Raises:
+            CallError: there is no such field, or the value makes no sense.
+        """
+        _check_names(changes)
+        return dataclasses.replace(self, **changes)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Its fields as JSON values."""
+        return {field.name: _plain(getattr(self, field.name)) for field in dataclasses.fields(self)}
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Recipe:
+        """The recipe with these fields; those left out have their default.
+
+        Raises:
+            CallError: there is no such field, or the value makes no sense.
+        """
+        _check_names(fields)
+        return cls(**_checked(fields))
+
+    def to_toml(self) -> str:
+        """As a TOML document with one table, ``[recipe]``."""
+        return document({"recipe": self.as_dict()})
+
+    @classmethod
+    def from_toml(cls, text: str) -> Recipe:
+        """The recipe in a TOML document: its table ``[recipe]``.
+
+        Raises:
+            DataError: the text is no TOML, or has no such table.
+            CallError: a field does not exist or makes no sense.
+        """
+        try:
+            found = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise DataError(f"this is no TOML: {error}") from None
+        fields = table(found, "recipe")
+        return cls.from_dict(fields)
+
+    def size_at(self, epoch: int) -> int | None:
+        """Pixels a side in ``epoch`` (from 0), None for the data's own size.
+
+        >>> [Recipe(epochs=4, sizes=((0.5, 96), (0.5, 128))).size_at(epoch) for epoch in range(4)]
+        [96, 96, 128, 128]
+        """
+        if not self.sizes:
+            return None
+        done, reached = (epoch + 0.5) / self.epochs * sum(share for share, _ in self.sizes), 0.0
+        for share, size in self.sizes:
+            reached += share
+            if done < reached:
+                return size
+        return self.sizes[-1][1]
+
+
+_WHOLE = (
+    ("epochs", 1, MOST_EPOCHS),
+    ("batch", 1, MOST_BATCH),
+    ("patience", 0, MOST_EPOCHS),
+    ("threads", 0, 4096),
+    ("seed", 0, LARGEST_SEED),
+)
+_REAL = (
+    ("learning_rate", 0.0, 1e4),
+    ("warmup", 0.0, 0.9),
+    ("momentum", 0.0, 0.999),
+    ("weight_decay", 0.0, 1e4),
+    ("label_smoothing", 0.0, 0.5),
+    ("ema", 0.0, 0.999999),
+    ("clip", 0.0, 1e9),
+    ("validation", 0.0, 0.9),
+)
+_KINDS = (
+    ("compile", bool, "true or false"),
+    ("drop_last", bool, "true or false"),
+    ("device", str, "a text such as 'auto'"),
+    ("augment", str, "a text such as 'flip,rotation=0.1'"),
+)
+_WORDS = (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES), ("precision", PRECISIONS))
+
+
+def _checked(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Some fields of a recipe, with tuples where lists may stand.
+
+    Raises:
+        CallError: one makes no sense.
+    """
+    for name, low, high in _WHOLE:
+        if name in fields:
+            _check_whole(name, fields[name], low, high)
+    for name, least, most in _REAL:
+        if name in fields:
+            _check_real(name, fields[name], least, most)
+    for name, words in _WORDS:
+        if name in fields:
+            _check_word(name, fields[name], words)
+    for name, kind, wanted in _KINDS:
+        if name in fields and not isinstance(fields[name], kind):
+            raise CallError(f"{name} is {fields[name]!r}; use {wanted}")
+    if fields.get("learning_rate") == 0:
+        raise CallError("learning_rate is 0, so nothing would be learnt; use a number such as 0.001")
+    made = dict(fields)
+    for name, check in (("scale", _checked_scale), ("sizes", _checked_sizes)):
+        if name in fields:
+            made[name] = check(fields[name])
+    return made
+
+
+def _check_whole(name: str, value: Any, low: int, high: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise CallError(f"{name} is {value!r}; use a whole number from {low} to {high:,}")
+
+
+def _check_real(name: str, value: Any, low: float, high: float) -> None:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not math.isfinite(value) or not low <= value <= high:
+        raise CallError(f"{name} is {value!r}; use a number from {low:g} to {high:g}")
+
+
+def _check_word(name: str, value: Any, words: tuple[str, ...]) -> None:
+    if value not in words:
+        raise CallError(f"{name} is {value!r}; use one of {', '.join(words)}")
+
+
+def _check_names(fields: Mapping[str, Any]) -> None:
+    known = {field.name for field in dataclasses.fields(Recipe)}
+    for name in fields:
+        if name not in known:
+            raise CallError(f"a recipe has no {name!r}; use one of {', '.join(sorted(known))}")
+
+
+def _checked_scale(scale: Any) -> Any:
+    if isinstance(scale, str):
+        _check_word("scale", scale, SCALES)
+        return scale
+    try:
+        means, deviations = (tuple(float(value) for value in part) for part in scale)
+    except (TypeError, ValueError):
+        raise CallError(
+            f"scale is {scale!r}; use {', '.join(SCALES)} or the means and the deviations of the channels"
+        ) from None
+    if len(means) != len(deviations) or not means or not all(value > 0 for value in deviations):
+        raise CallError(
+            f"scale is {scale!r}; give one mean and one deviation above 0 for each channel, in values of 0..1"
+        )
+    return means, deviations
+
+
+def _checked_sizes(sizes: Any) -> Any:
+    try:
+        found = tuple((float(share), size) for share, size in sizes)
+    except (TypeError, ValueError):
+        raise CallError(f"sizes is {sizes!r}; use pairs of a share of the epochs and pixels a side") from None
+    for share, size in found:
+        if not 0 < share <= 1 or isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= 4096:
+            raise CallError(f"sizes has ({share!r}, {size!r}); use a share from 0 to 1 and 1 to 4,096 pixels a side")
+    if found and abs(sum(share for share, _ in found) - 1) > 1e-6:
+        raise CallError(f"the shares of sizes sum to {sum(share for share, _ in found):g}; they must sum to 1")
+    return found
+
+
+def _plain(value: Any) -> Any:
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
