@@ -3,7 +3,7 @@
     python bench/catdog.py                   # what the model card says, measured again; exits 1 when a promise fails
     python bench/catdog.py --train RUN       # the training itself, with the photos of the test kept away from it
     python bench/catdog.py --bundle RUN      # put the network of that training into the package, in half the bytes
-    python bench/catdog.py --tutorial RUN    # the tutorial's network and recipe, 25 epochs on 2,000 photos of 300x300
+    python bench/catdog.py --tutorial RUN    # the tutorial's network and recipe, 25 epochs on 2,000 photos (of 300x300, or --size)
 
 Needs the folder of data beside the repository (``--data``). A photo of ``cats_dogs_128`` is for the test where the
 hash of its file, keyed with the seed 1337, is below 0.1 of its range, and for validation where it is below 0.2: the
@@ -199,8 +199,16 @@ CARD = (
 )
 
 
-def bundle(run: Path) -> None:
-    """Save the network of a training as the one that comes along, kernels as float16."""
+def bundle(run: Path, size: int | None, fit: Any) -> None:
+    """Save the network of a training as the one that comes along, kernels as float16.
+
+    Args:
+        run: folder of the training.
+        size: pixels a side that a photo is brought to, None for those of the training.
+        fit: how a photo of other proportions gets there.
+    """
+    from dataclasses import replace
+
     from convscope.adapters.saved import NAME_IN_RUN, Saved
     from convscope.spec import build
     from convscope.train.export import export_network
@@ -213,10 +221,10 @@ def bundle(run: Path) -> None:
     assert said.preprocessing.size is not None
     model = build(said.spec, (3, *said.preprocessing.size))
     load_into(model, file)
+    how = replace(said.preprocessing, size=(size, size) if size else said.preprocessing.size, fit=fit)
     export_network(
-        FOLDER / "catdog.safetensors", model, said.spec, said.labels, said.preprocessing, said.calibration, "catdog",
-        CARD, half=True,
-    )  # fmt: skip
+        FOLDER / "catdog.safetensors", model, said.spec, said.labels, how, said.calibration, "catdog", CARD, half=True
+    )
     print(f"{FOLDER / 'catdog.safetensors'}: {(FOLDER / 'catdog.safetensors').stat().st_size:,} bytes")
 
 
@@ -246,6 +254,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, help="another size of its input")
     parser.add_argument("--train", type=Path, metavar="RUN", help="train anew, into this folder")
     parser.add_argument("--bundle", type=Path, metavar="RUN", help="put the network of this training into the package")
+    parser.add_argument("--fit", default="stretch", choices=("stretch", "crop", "pad"), help="with --bundle")
     parser.add_argument("--tutorial", type=Path, metavar="RUN", help="train the tutorial's network into this folder")
     arguments = parser.parse_args()
     if not arguments.data.is_dir():
@@ -255,7 +264,7 @@ def main() -> None:
         from convscope.train.recipes import recipe_for
 
         if arguments.tutorial:
-            samples: Any = open_folder(arguments.data / "cats_dogs_photos", (300, 300))
+            samples: Any = open_folder(arguments.data / "cats_dogs_photos", (arguments.size or 300,) * 2)
             # So few photos make 13 steps an epoch at the tutorial's batch of 128; it names 32 as well.
             train(samples, "cats-dogs", recipe_for("cats-dogs").replace(batch=32), arguments.tutorial)
         else:
@@ -264,7 +273,7 @@ def main() -> None:
             train(Without(samples, kept), "catdog", recipe_for("catdog"), arguments.train)
         return
     if arguments.bundle:
-        bundle(arguments.bundle)
+        bundle(arguments.bundle, arguments.size, arguments.fit)
         return
     side = arguments.size
     failed = measured(arguments.data, arguments.network, (side, side) if side else None)

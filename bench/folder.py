@@ -8,12 +8,12 @@ medians of the ratios round by round. Claims:
 * at least 1.5 x when both antialias (Keras' function cannot; its own steps are put together with `antialias=True`),
 * at least 4 x from the second epoch on, from the cache of resized pixels, against Keras without antialiasing, which is
   what it does in every epoch,
-* with pixels no worse: signal-to-noise ratio against a Lanczos filter in floating point on what Pillow decodes, a filter
-  that neither side uses. Against an area average as well, for who prefers that.
+* with pixels no worse: signal-to-noise ratio against a Lanczos filter in floating point on what Pillow decodes, which
+  neither side uses. Against an area average as well, for who prefers that.
 
-TensorFlow lives in an environment of its own: `python -m venv .venv-bench`, then `pip install -r requirements-bench.txt`
-there. Keras delivers float32 and we deliver uint8, as each side's next step takes it; the last line adds the change to
-float32. Exits 1 when a claim does not hold.
+TensorFlow lives in an environment of its own: `python -m venv .venv-bench`, `pip install -r requirements-bench.txt`
+there. Keras delivers float32 and we deliver uint8, as each side's next step takes it; the lines "as float32" add the
+change to float32. Exits 1 when a claim does not hold.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import argparse
 import contextlib
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -65,12 +66,13 @@ def keras_side(data: str, threads: int) -> None:
         if command == "save":
             got = np.concatenate([batch.numpy() for batch in images])
             np.save(where[0], got[:: len(got) // PICTURES][:PICTURES])
-            print(json.dumps({}), flush=True)
+            print(json.dumps([]), flush=True)
             continue
-        start, count = time.perf_counter(), 0
+        start, work, count = time.perf_counter(), time.process_time(), 0
         for batch in images:
             count += len(batch)
-        print(json.dumps({"rate": count / (time.perf_counter() - start)}), flush=True)
+        rate = count / (time.perf_counter() - start)
+        print(json.dumps([rate, (time.process_time() - work) / count]), flush=True)
 
 
 class Keras:
@@ -89,7 +91,7 @@ class Keras:
             sys.exit("the Keras side ended; run it alone to see why: bench/folder.py --keras-side")
         return line
 
-    def ask(self, *words: str) -> dict[str, float]:
+    def ask(self, *words: str) -> list[float]:
         assert self.process.stdin
         print(*words, file=self.process.stdin, flush=True)
         return json.loads(self._line())
@@ -105,17 +107,17 @@ def keras_process(python: Path, data: Path, threads: int) -> Iterator[Keras]:
         side.process.wait()
 
 
-def one_pass(samples: object, epoch: int, finish: Callable[[np.ndarray], object] = len) -> float:
-    """Images per second of one epoch, shuffled, as a training reads it."""
+def one_pass(samples: object, epoch: int, finish: Callable[[np.ndarray], object] = len) -> list[float]:
+    """Images per second of one epoch, shuffled, as a training reads it; and processor seconds an image."""
     from convscope.data.feed import Feed
     from convscope.data.order import batches
 
-    start, count = time.perf_counter(), 0
+    start, work, count = time.perf_counter(), time.process_time(), 0
     with Feed(samples, batches(np.arange(len(samples)), BATCH, seed=1337, epoch=epoch)) as feed:
         for indices, pixels in feed:
             finish(pixels)
             count += len(indices)
-    return count / (time.perf_counter() - start)
+    return [count / (time.perf_counter() - start), (time.process_time() - work) / count]
 
 
 def as_floats(pixels: np.ndarray) -> object:
@@ -165,23 +167,26 @@ def quality(side: Keras, ours: dict[str, object]) -> bool:
 
 def speed(side: Keras, ours: dict[str, object], rounds: int) -> bool:
     rates: dict[str, list[float]] = {}
+    works: dict[str, list[float]] = {}
 
-    def note(name: str, rate: float) -> None:
-        rates.setdefault(name, []).append(rate)
+    def note(name: str, found: list[float]) -> None:
+        rates.setdefault(name, []).append(found[0])
+        works.setdefault(name, []).append(found[1])
 
     for number in range(rounds + 1):
         if number == 1:
-            rates.clear()  # the first was the warm-up
-        note("Keras", side.ask("pass", "plain")["rate"])
+            rates.clear(), works.clear()  # the first was the warm-up
+        note("Keras", side.ask("pass", "plain"))
         note("ours", one_pass(ours["plain"], number))
-        note("Keras antialiased", side.ask("pass", "antialiased")["rate"])
+        note("Keras antialiased", side.ask("pass", "antialiased"))
         note("ours antialiased", one_pass(ours["antialiased"], number))
         note("ours from the cache", one_pass(ours["cached"], number))
         note("... as float32", one_pass(ours["cached"], number, as_floats))
         note("ours as float32", one_pass(ours["plain"], number, as_floats))
-    print(f"\nimages per second, medians of {rounds} passes each, in turn")
+    print(f"\nimages per second, medians of {rounds} passes each, in turn; processor time an image, in ms")
     for name, found in rates.items():
-        print(f"  {name:<22}{statistics.median(found):8,.0f}    ({min(found):,.0f} to {max(found):,.0f})")
+        spread, work = f"({min(found):,.0f} to {max(found):,.0f})", 1e3 * statistics.median(works[name])
+        print(f"  {name:<22}{statistics.median(found):8,.0f}  {spread:<18}{work:7.2f} ms")
     pairs = {
         "not antialiased": ("ours", "Keras"),
         "antialiased": ("ours antialiased", "Keras antialiased"),
@@ -198,11 +203,41 @@ def speed(side: Keras, ours: dict[str, object], rounds: int) -> bool:
     return holds
 
 
+def measure(data: Path, python: Path, threads: int, rounds: int, room: Path) -> bool:
+    from convscope.allocator import keep_freed_memory
+    from convscope.data.folder import open_folder
+
+    keep_freed_memory()  # as a training does
+    with keras_process(python, data, threads) as side:
+        started = time.perf_counter()
+        plain = open_folder(data, SIZE, antialias=False, threads=threads)
+        opened = time.perf_counter() - started
+        started = time.perf_counter()
+        cached = open_folder(data, SIZE, cache=room / "cache", threads=threads)
+        packed = time.perf_counter() - started
+        ours = {"plain": plain, "antialiased": open_folder(data, SIZE, threads=threads), "cached": cached}
+        versions = side.version.partition(" ")[2].strip()
+        print(f"{len(plain):,} photos, {threads} cores; TensorFlow, Keras {versions}")
+        print(f"opened and checked in {opened:.2f} s; the cache made in {packed:.2f} s", flush=True)
+        cached.close()  # its bytes are on the disk now, and nothing is written while passes are timed
+        ours["cached"] = open_folder(data, SIZE, cache=room / "cache", threads=threads)
+        return quality(side, ours) & speed(side, ours, rounds)
+
+
+def some_of(data: Path, count: int, room: Path) -> Path:
+    for folder in sorted(path for path in data.iterdir() if path.is_dir()):
+        (room / "photos" / folder.name).mkdir(parents=True)
+        for file in sorted(folder.iterdir())[: count // 2]:
+            shutil.copy(file, room / "photos" / folder.name)
+    return room / "photos"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data" / "cats_dogs_photos")
     parser.add_argument("--keras-python", type=Path, default=ROOT / ".venv-bench" / "bin" / "python")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--photos", type=int, default=0, help="a copy of so many of them, for a quick look; 0 is all")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--keras-side", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -214,28 +249,9 @@ def main() -> None:
         return
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.threads])
-    from convscope.data.folder import open_folder
-
-    with (
-        tempfile.TemporaryDirectory() as cache,
-        keras_process(options.keras_python, options.data, options.threads) as side,
-    ):
-        started = time.perf_counter()
-        plain = open_folder(options.data, SIZE, antialias=False, threads=options.threads)
-        opened = time.perf_counter() - started
-        started = time.perf_counter()
-        cached = open_folder(options.data, SIZE, cache=cache, threads=options.threads)
-        packed = time.perf_counter() - started
-        ours = {
-            "plain": plain,
-            "antialiased": open_folder(options.data, SIZE, threads=options.threads),
-            "cached": cached,
-        }
-        print(
-            f"{len(plain):,} photos, {options.threads} cores; TensorFlow, Keras {side.version.partition(' ')[2].strip()}"
-        )
-        print(f"opened and checked in {opened:.2f} s; the cache made in {packed:.2f} s")
-        holds = quality(side, ours) & speed(side, ours, options.rounds)
+    with tempfile.TemporaryDirectory() as room:
+        data = some_of(options.data, options.photos, Path(room)) if options.photos else options.data
+        holds = measure(data, options.keras_python, options.threads, options.rounds, Path(room))
     sys.exit(0 if holds else 1)
 
 

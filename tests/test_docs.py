@@ -25,7 +25,7 @@ from convscope.app import cli
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
-WITH_JSON = ("see", "summary", "compare", "export", "doctor")
+WITH_JSON = ("see", "summary", "compare", "export", "predict", "train", "doctor")
 ENDLESS = ("serve",)  # until Ctrl-C, so their examples are not run here
 COMMANDS = (*WITH_JSON, *ENDLESS)
 
@@ -72,6 +72,7 @@ def folder_of_photos(photos: Path) -> None:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A reader's current folder."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CONVSCOPE_DATA", str(tmp_path / "data"))
     monkeypatch.setattr(sys, "path", list(sys.path))
     Image.new("RGB", (90, 120), (200, 120, 60)).save("cat.jpg")
     folder_of_photos(tmp_path / "photos")
@@ -215,6 +216,22 @@ def test_every_field_of_summary_is_documented_and_every_documented_field_comes(f
     expected = documented("The object of summary --json")
     for choice in ("--net fashion-cnn", "--model mypackage.models:build --input 12x16x3"):
         assert paths(answer(f"convscope summary {choice} --json"), frozenset()) == expected
+
+
+def test_every_field_of_predict_is_documented_and_every_documented_field_comes(folder: Path) -> None:
+    network = '--model "conv(2, 3) | relu | flatten | dense(2) | softmax" --size 12x16'
+    status, out, _ = typed(f"convscope predict coffee nothing.jpg {network} --json")
+    assert status == 1
+    assert paths(json.loads(out), frozenset()) == documented("The object of predict --json")
+
+
+def test_every_field_of_train_is_documented_and_every_documented_field_comes(folder: Path) -> None:
+    network = "conv(2, 3) | relu | gap | dense(2) | softmax"
+    line = f'convscope train photos --net "{network}" --size 12 --epochs 1 --augment flip --threads 1 --json'
+    found = answer(f"{line} --out one")
+    assert paths(found, frozenset({"recipe", "calibration", "test"})) == documented("The object of train --json")
+    line = f'convscope train photos --compare "dense,{network}" --size 12 --epochs 1 --threads 1 --no-probe --json'
+    assert paths(answer(f"{line} --out two"), frozenset()) == documented("The object of train --compare --json")
 
 
 def test_every_field_of_export_is_documented_and_every_documented_field_comes(folder: Path) -> None:

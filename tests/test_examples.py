@@ -55,6 +55,8 @@ STATED = {
     "fashion_counts": {*FASHION, *(f"{count:,}" for count in FASHION_COUNTS if count), "243,786", "101,770"},
     "conv_activation_pooling": set(CAT.values()),
     "what_is_in_a_filter": set(FIVE_TIMES),
+    "dense_against_conv": {"101,770", "243,786"},
+    "cats_and_dogs_from_a_folder": {"121", "97,569"},
     "cats_and_dogs_network": {"300x300x16", "150x150x32", "75x75x64", "37x37x128", "128", "1", "97,569"},
 }
 

@@ -229,6 +229,13 @@ def test_hidden_and_special_things_are_left_alone(photos: Path, tmp_path: Path) 
     assert (checkup.classes, checkup.of_level(Level.PROBLEM)) == ({"cat": 2, "dog": 2}, [])
 
 
+def test_a_link_that_took_the_place_of_a_photo_is_not_followed(photos: Path, tmp_path: Path) -> None:
+    save(photo(), tmp_path / "secret.jpg")
+    (photos / "cat" / "1.jpg").unlink()
+    (photos / "cat" / "1.jpg").symlink_to(tmp_path / "secret.jpg")
+    assert [finding.kind for finding in examine(photos, "cat/1.jpg").findings] == ["unreadable"]
+
+
 def test_a_link_given_as_the_folder_is_followed(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "here").symlink_to(photos)
     assert check_folder(tmp_path / "here").photos == 4
@@ -409,3 +416,20 @@ def test_all_is_found_no_good_photo_is_flagged_and_none_is_lost(shared_data: Pat
     planted = set().union(*near)
     for group in groups:
         assert group & planted or {Path(file).name for file in group} <= odd | {"dog.180.jpg", "dog.74.jpg"}
+
+
+def test_training_uses_exactly_the_photos_that_the_doctor_can_open(shared_data: Path, photos: Path) -> None:
+    from convscope.data.folder import open_folder
+
+    for path in (shared_data / "nasty_images").iterdir():
+        shutil.copy(path, photos / "cat")
+    checkup = check_folder(photos)
+    useless = {one.file for one in checkup.findings if one.kind == "other-file" or one.level is Level.PROBLEM}
+    useless -= {file for same in checkup.duplicates for file in same.files}
+    samples = open_folder(photos, (16, 16))
+    try:
+        assert {file.path for file in samples.files} == {
+            path.relative_to(photos).as_posix() for path in photos.rglob("*.*")
+        } - useless
+    finally:
+        samples.close()

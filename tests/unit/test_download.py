@@ -307,14 +307,22 @@ def test_a_page_instead_of_the_file(site: Site, tmp_path: Path) -> None:
 
 def test_an_answer_without_an_end(site: Site, tmp_path: Path) -> None:
     site.length, site.extra = False, bytes(1 << 20)
+    told: list[int] = []
     with pytest.raises(DataError, match="sends more than the 1,280,000 bytes that were published"):
-        fetch(site.remote(), tmp_path)
+        fetch(site.remote(), tmp_path, progress=lambda _, done, __: told.append(done))
+    assert max(told) <= len(CONTENT), "the disk is not filled with what nobody asked for"
     assert not (tmp_path / ".photos.zip.download" / "part").exists()
 
 
 def test_an_answer_of_unknown_length(site: Site, tmp_path: Path) -> None:
     site.length = False
     assert fetch(site.remote(), tmp_path).read_bytes() == CONTENT
+
+
+def test_a_cut_that_only_the_known_size_shows(site: Site, tmp_path: Path) -> None:
+    site.length, site.cuts = False, [500_000, None]
+    assert fetch(site.remote(), tmp_path, patience=HASTY).read_bytes() == CONTENT
+    assert [asked.get("range") for asked in site.asked] == [None, "bytes=500000-"]
 
 
 def test_a_disk_without_room_is_not_filled(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

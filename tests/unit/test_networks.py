@@ -358,3 +358,20 @@ def test_every_network_that_comes_along_has_its_card_and_they_are_small() -> Non
         {path.stem for path in files} == set(networks.names()) == {path.stem for path in networks.FOLDER.glob("*.md")}
     )
     assert sum(path.stat().st_size for path in files) < 4e6
+
+
+def test_summary_tells_of_a_networks_file_without_running_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grey = "conv(4, 3) | gap | dense(2) | softmax"
+    spec = parse(grey)
+    path = tmp_path / "grey.safetensors"
+    how = Preprocessing((28, 20), channels=1)
+    export_network(path, build(spec, (1, 28, 20)), spec, ("cat", "dog"), how, title="grey\x1b[31m")
+    monkeypatch.setattr("convscope.tracing.trace", lambda *_: pytest.fail("it was run"))
+    with pytest.raises(SystemExit) as done:
+        cli.main(["summary", "--model", str(path)])
+    out, err = capsys.readouterr()
+    assert (done.value.code, err) == (0, "")
+    assert out.startswith(r"grey\x1b[31m, input 28x20x1")
+    assert "(3*3*1+1)*4 = 40" in out

@@ -22,15 +22,17 @@ import convscope as cs
 from convscope.adapters.torch import TorchNetwork
 from convscope.errors import CallError, Cancelled, ModelError, SpecError
 from convscope.image import open_image
-from convscope.network import Live
+from convscope.network import Live, Preprocessing
+from convscope.networks import names
 from convscope.record import record
 from convscope.server import Limits, tracefile
 from convscope.server.hosting import address_of, is_local, listen, names_of
 from convscope.server.jobs import Job
 from convscope.server.networks import Offer, Settings, given_model, given_spec
 from convscope.server.tracefile import TraceFile
-from convscope.spec import shelf
+from convscope.spec import build, parse, shelf
 from convscope.store import dumps, loads
+from convscope.train.export import export_network
 from serving import NET, SMALL, Running, page_folder, png, serving
 
 
@@ -67,7 +69,9 @@ def test_the_shelf_and_what_to_begin_with(server: Running) -> None:
     state = server.ask("GET", "/api/state").json
     assert [sample["name"] for sample in state["samples"]] == ["chelsea", "astronaut", "coffee"]
     assert state["samples"][0] == {"name": "chelsea", "width": 451, "height": 300}
-    assert {network["id"] for network in state["networks"]} == set(shelf())
+    assert {network["id"] for network in state["networks"]} == {*names(), *shelf()}
+    first = [(network["id"], network["kind"]) for network in state["networks"][: len(names())]]
+    assert first == [(name, "trained") for name in names()]
     assert state["default"] == {"picture": "chelsea", "network": "tutorial-1", "seed": 0, "scale": None, "size": None}
     sample = server.ask("GET", "/api/samples/chelsea")
     assert sample.headers["content-type"] == "image/png"
@@ -178,6 +182,25 @@ def test_a_network_without_text_is_run_as_it_is() -> None:
         trace = loads(server.ask("GET", f"/api/traces/{server.done({'id': 'mine'})}/trace").body)
     np.testing.assert_array_equal(trace["0"].params["weight"], weight.numpy())
     assert [step.name for step in trace] == ["input", "0", "1"]
+
+
+def test_a_trained_network_runs_with_what_its_file_says(server: Running, tmp_path: Path) -> None:
+    text = "conv(4, 3) | relu | gap | dense(2) | softmax"
+    path = tmp_path / "network.safetensors"
+    model = build(parse(text), (3, 20, 30), seed=7)
+    how = Preprocessing((20, 30), scale="imagenet")
+    export_network(path, model, text, ("cat", "dog"), how, {"temperature": 1.5, "error": 0.0, "samples": 9}, "mine")
+    offer = given_model(str(tmp_path), 1, None, open_image("chelsea"), Settings())
+    with serving(networks=[offer], begin="given-1") as own:
+        first = own.ask("GET", "/api/state").json["networks"][0]
+        assert (first["title"], first["kind"], first["spec"]) == ("mine", "given", parse(text).text())
+        trace = loads(own.ask("GET", f"/api/traces/{own.done({'id': 'given-1'}, size=None)}/trace").body)
+        other = own.done({"id": "given-1"}, size=[9, 10], scale="byte")
+        wished = loads(own.ask("GET", f"/api/traces/{other}/trace").body)
+    assert (trace.labels, trace.input.shape) == (("cat", "dog"), (3, 20, 30))
+    assert trace.about["calibration"]["temperature"] == 1.5
+    assert trace.scores == cs.trace(path, "chelsea").scores
+    assert (wished.labels, wished.input.shape, wished.about["scale"]) == (("cat", "dog"), (3, 9, 10), "byte")
 
 
 def test_settings_reach_the_run(server: Running) -> None:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import hashlib
+import http.server
 import json
 import struct
+import threading
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pooch
 import pytest
+import requests
 from PIL import Image
 
 from convscope.data import cats_vs_dogs, download, fashion_mnist, sources
@@ -19,7 +25,7 @@ from convscope.data.samples import Samples
 from convscope.data.sources import open_source
 from convscope.errors import DataError
 
-FIRST = bytes(range(256)) * 3 + bytes(16)
+REAL_GET = requests.get
 
 
 @pytest.fixture(autouse=True)
@@ -33,6 +39,31 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("the network was used without being asked for")
 
     monkeypatch.setattr("requests.get", no_network)
+
+
+class _Silent(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *words: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a server with the files in the folder "site"; the network may be used to reach it."""
+    monkeypatch.setattr("requests.get", REAL_GET)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    (tmp_path / "site").mkdir(exist_ok=True)
+    handler = functools.partial(_Silent, directory=str(tmp_path / "site"))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/"
+        server.shutdown()
+        thread.join()
+
+
+def published_at(site: str, path: Path) -> download.Remote:
+    data = path.read_bytes()
+    return download.Remote(site + path.name, path.name, hashlib.sha256(data).hexdigest(), len(data))
 
 
 # --- Fashion-MNIST -----------------------------------------------------------------------------------------------
@@ -119,6 +150,20 @@ def test_fashion_mnist_that_is_not_there(tmp_path: Path) -> None:
     (tmp_path / "debian" / fashion_mnist.FILES[3]).unlink()
     with pytest.raises(DataError, match=f"put its four .gz files into '{sources.home()}/fashion-mnist'"):
         open_source("fashion-mnist")
+
+
+def test_fashion_mnist_is_fetched_when_asked_for(site: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONVSCOPE_DATA", str(tmp_path / "given"))
+    arrays = write_fashion(tmp_path / "site")
+    remote = tuple(published_at(site, tmp_path / "site" / name) for name in fashion_mnist.FILES)
+    monkeypatch.setattr(fashion_mnist, "REMOTE", remote)
+    told: list[tuple[str, int, int | None]] = []
+    source = open_source("fashion-mnist", download=True, progress=lambda *facts: told.append(facts))
+    np.testing.assert_array_equal(source.train.take(np.arange(12))[..., 0], arrays["train-images-idx3"])
+    assert source.about["place"] == str(tmp_path / "given" / "fashion-mnist")
+    assert [name for name, done, total in told if done == total] == list(fashion_mnist.FILES)
+    (tmp_path / "site" / fashion_mnist.FILES[0]).unlink()
+    assert len(open_source("fashion-mnist", download=True).train) == 12, "what is there is not fetched again"
 
 
 IMAGES, LABELS = np.zeros((12, 28, 28), np.uint8), np.zeros(12, np.uint8)
@@ -310,7 +355,7 @@ def test_no_such_folder(tmp_path: Path) -> None:
         DataError, match=r"there is no data set 'fashionmnist' and no folder of this name; .* fashion-mnist, "
     ):
         open_source("fashionmnist")
-    (tmp_path / "a.zip").write_bytes(FIRST)
+    (tmp_path / "a.zip").write_bytes(b"PK")
     with pytest.raises(DataError, match=r"a.zip' is a file; give a folder with one folder of photos for each class"):
         open_source(str(tmp_path / "a.zip"))
     with pytest.raises(DataError, match=r"the folder 'a\\x00/b' cannot be read \(that is no path\)"):
@@ -329,6 +374,8 @@ def test_pixels_are_kept_in_the_cache_that_was_named(tmp_path: Path) -> None:
     assert {source.train.cached, source.test.cached} == {True}
     assert ("photos of train", 2, 2) in told
     assert ("photos of test", 2, 2) in told
+    source.train.close()
+    source.test.close()
 
 
 # --- cats-vs-dogs ------------------------------------------------------------------------------------------------
@@ -377,6 +424,15 @@ def test_an_archive_that_was_put_there_is_unpacked_and_opened(published: Path) -
     assert source.about["licence"] == "CDLA-Permissive-2.0"
     assert told[0][0] == "pets.zip"
     assert len(open_source("cats-vs-dogs", size=(8, 8)).train) == 3, "the second time nothing is unpacked"
+
+
+def test_the_archive_is_fetched_when_asked_for(published: Path, site: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cats_vs_dogs, "ARCHIVE", published_at(site, published))
+    source = open_source("cats-vs-dogs", size=(8, 8), download=True)
+    assert len(source.train) == 3
+    assert [path.name for path in sources.home().iterdir()] == ["cats-vs-dogs"]
+    published.unlink()
+    assert len(open_source("cats-vs-dogs", size=(8, 8), download=True).train) == 3
 
 
 def test_another_archive_of_that_name_is_not_touched(published: Path) -> None:

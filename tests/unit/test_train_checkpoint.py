@@ -130,10 +130,8 @@ def test_damaged_best_weights_are_said_and_done_without(tmp_path: Path) -> None:
     whole = (tmp_path / "best.safetensors").read_bytes()
     (tmp_path / "best.safetensors").write_bytes(whole[:-1] + b"x")
     assert checkpoints.best() is None
-    assert notes == [
-        "the checkpoint best.safetensors cannot be used: its checksum is wrong, so the last weights are kept in place "
-        "of the best"
-    ]
+    (told,) = notes
+    assert told.startswith("the checkpoint best.safetensors cannot be used: its checksum is wrong, so the last weights")
 
 
 @pytest.mark.parametrize("about", [{}, {"format": "other"}, {"format": "convscope checkpoint 1"}, 3])

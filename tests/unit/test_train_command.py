@@ -107,7 +107,7 @@ def test_the_object_says_what_the_folder_holds(capsys: pytest.CaptureFixture[str
 
 
 def test_training_learns_what_can_be_learnt(capsys: pytest.CaptureFixture[str]) -> None:
-    flags = ("--epochs", "12", "--learning-rate", "0.1", "--no-probe")
+    flags = ("--epochs", "6", "--learning-rate", "0.1", "--no-probe")
     found = answer(capsys, "photos", *QUICK, *flags, "--out", "run")
     assert found["validation"]["accuracy"] == 1.0
     assert "film" not in found["files"]
@@ -117,8 +117,6 @@ def test_cnn_and_dense_fit_themselves_to_the_data(capsys: pytest.CaptureFixture[
     small = ("--size", "16", "--epochs", "1", "--batch", "16", "--threads", "1", "--no-probe")
     found = answer(capsys, "photos", "--net", "dense", *small, "--out", "a")
     assert found["parameters"] == (16 * 16 * 3 + 1) * 128 + 129 * 2
-    for i in range(14):  # a third class
-        (Path("photos") / "dog" / f"dog.{i}.png").exists()
     Path("photos/fox").mkdir()
     for i in range(5):
         Image.new("RGB", (20, 20), (200, 90 + i, 20)).save(f"photos/fox/{i}.png")
@@ -238,7 +236,7 @@ def weights(folder: str) -> dict[str, np.ndarray]:
 
 
 def test_ctrl_c_says_how_to_go_on_and_the_result_is_the_same(photos: Path) -> None:
-    line = ["photos", *QUICK, "--augment", "flip,rotation=0.1", "--epochs", "40", "--no-probe"]
+    line = ["photos", *QUICK, "--augment", "flip,rotation=0.1", "--epochs", "12", "--no-probe"]
     environment = dict(os.environ, OMP_NUM_THREADS="1", PYTHONPATH=str(Path(cs.__file__).parents[1]))
     process = subprocess.Popen(
         [sys.executable, "-m", "convscope", "train", *line, "--out", "stopped"],
@@ -246,7 +244,7 @@ def test_ctrl_c_says_how_to_go_on_and_the_result_is_the_same(photos: Path) -> No
     )  # fmt: skip
     assert process.stdout is not None
     for shown in process.stdout:
-        if shown.strip().startswith("2/40"):
+        if shown.strip().startswith("2/12"):
             process.send_signal(signal.SIGINT)
             break
     _, err = process.communicate(timeout=60)
@@ -288,7 +286,7 @@ def test_what_stops_a_training_is_one_sentence_and_status_1(
     ("flags", "sentence"),
     [
         ([], "--resume needs the folder of the training; add --out RUN"),
-        (["--out", "run", "--epochs", "9"], "--epochs 9 has no use with --resume, which goes on as the training began"),
+        (["--out", "run", "--batch", "9"], "--batch 9 has no use with --resume, which goes on as the training began"),
         (["--out", "run", "--net", "cnn"], "--net 'cnn' has no use with --resume"),
         (["other", "--out", "run"], "not on 'other'; leave DATA out"),
         (["--out", "nothing"], "there is no training in 'nothing'; give the folder of one"),

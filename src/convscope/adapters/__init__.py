@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from convscope.adapters.saved import Saved, file_of, naming
+from convscope.adapters.saved import Saved, file_of, naming, read_network
 from convscope.errors import ModelError, WeightsError
 from convscope.network import Network, Preprocessing
 
@@ -178,17 +178,10 @@ def _from_function(reference: str, seed: int) -> Any:
 
 def _from_file(path: Path, shape: Callable[[Preprocessing], tuple[int, int, int]], options: Options) -> Network:
     """A network whose file says what it is: one that a training or ``convscope see`` saved."""
-    from convscope.weights import read
-
-    weights = read(path)
+    said, weights = read_network(path)
     other = None if options.weights is None else _Given.of(options.weights)
+    assert said.spec is not None
     with naming(path):
-        said = Saved.read(weights.metadata)
-        if said.spec is None:
-            raise ModelError(
-                "it holds weights but does not say which network they belong to; give the network too "
-                "(--net SPEC --weights FILE)"
-            )
         given = _Given(path.name, weights, said, own=True)
         if other is not None:  # whose probabilities were never calibrated
             given = replace(other, said=replace(said, calibration=None))

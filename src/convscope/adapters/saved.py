@@ -18,6 +18,7 @@ from typing import Any, TypeVar, get_args
 from convscope.errors import ModelError, WeightsError
 from convscope.network import Fit, Network, Preprocessing
 from convscope.spec import Spec, parse
+from convscope.weights import Weights, read
 
 NAME_IN_RUN = "network.safetensors"
 """The result of a training in its folder."""
@@ -120,6 +121,25 @@ class Saved:
             raise ModelError(
                 f"it names {len(self.labels)} classes and its network answers with {classes}; save the network again"
             )
+
+
+def read_network(path: str | PathLike[str]) -> tuple[Saved, Weights]:
+    """What a network's file says, its text included, and its weights.
+
+    Raises:
+        ModelError: it does not say which network it is, or says nonsense.
+        SpecError: its text is no network.
+        WeightsError: it cannot be read.
+    """
+    weights = read(path)
+    with naming(path):
+        said = Saved.read(weights.metadata)
+        if said.spec is None:
+            raise ModelError(
+                "it holds weights but does not say which network they belong to; give the network too "
+                "(--net SPEC --weights FILE)"
+            )
+    return said, weights
 
 
 def metadata_of(network: Network) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from convscope.app import facts
 from convscope.app.console import console, print_json, stages, table
-from convscope.app.opening import DEFAULT_NET, Request
+from convscope.app.opening import DEFAULT_SPEC, Request
 from convscope.app.output import new_folder, write_report
 from convscope.draw import rows, save_png
 from convscope.errors import CallError
@@ -63,7 +63,7 @@ def asked_variants(nets: Sequence[str], vary: Sequence[str], models: Sequence[st
     if vary:
         if len(nets) > 1:
             raise CallError(f"--vary changes one network; got {len(nets)} with --net; give one")
-        variants = _varied(nets[0] if nets else DEFAULT_NET, vary)
+        variants = _varied(nets[0] if nets else DEFAULT_SPEC, vary)
     else:
         variants = [Variant(reference, reference) for reference in (*nets, *models)]
     if len(variants) < 2:

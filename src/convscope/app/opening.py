@@ -22,7 +22,8 @@ SHAPE = re.compile(r"(\d{1,6})x(\d{1,6})(?:x(\d{1,4}))?")
 GIB = 1 << 30
 #: The network that stands in where none is given.
 DEFAULT_NET = "tutorial-1"
-#: The same where one is needed that was trained.
+#: The same where one is needed whose text is varied, or that was trained.
+DEFAULT_SPEC = "tutorial-1"
 DEFAULT_CLASSIFIER = "catdog"
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import typer
 
@@ -60,10 +60,9 @@ def run(wish: Wish) -> None:
     top = wish.top or (IN_JSON if wish.as_json else IN_LINES)
     told: list[dict[str, Any]] = []
     failed: list[dict[str, str]] = []
+    headed = False
     with stages(quiet=wish.as_json) as progress, _table(wish) as rows:
         progress.stage("looking at photos", total=len(photos))
-        if not wish.as_json:
-            progress.line(f"{printable(classifier.title)}: {described(classifier)}")
         for found in classifier.over(photos):
             progress.advance()
             if isinstance(found, Failure):
@@ -73,8 +72,11 @@ def run(wish: Wish) -> None:
             rows.add(found)
             if wish.as_json:
                 told.append(facts_of(found, classifier, top))
-            else:
-                progress.line(line_of(found, classifier, top))
+                continue
+            if not headed:
+                progress.line(f"{printable(classifier.title)}: {described(classifier)}")
+                headed = True
+            progress.line(line_of(found, classifier, top))
     if wish.as_json:
         print_json(_report(classifier, told, failed))
     else:
@@ -98,7 +100,7 @@ def described(classifier: Classifier) -> str:
 def line_of(found: Prediction, classifier: Classifier, top: int) -> str:
     """One photo: its name, then the likeliest classes, each with its number."""
     said = (
-        f"{printable(score.label)} {_number(score.value, share=classifier.probabilities)}"
+        f"{printable(score.label)} {_number(score.value, share=bool(classifier.probabilities))}"
         for score in found.scores[:top]
     )
     return "  ".join([printable(_text(found.name)), *said])
@@ -122,7 +124,7 @@ def _report(classifier: Classifier, told: list[dict[str, Any]], failed: list[dic
     return {
         "convscope": __version__,
         "model": classifier.title,
-        "probabilities": classifier.probabilities,
+        "probabilities": bool(classifier.probabilities),
         "calibrated": bool(calibration),
         "temperature": calibration.get("temperature"),
         "error": calibration.get("error"),
@@ -142,7 +144,7 @@ def _ended(wish: Wish, count: int, failed: int) -> None:
 class _Rows:
     """A table of predictions, as it is written."""
 
-    def __init__(self, file: IO[str] | None) -> None:
+    def __init__(self, file: io.TextIOBase | None) -> None:
         self._writer = None if file is None else csv.writer(file)
         self._classes: list[str] = []
 

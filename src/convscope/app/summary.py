@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from convscope.app.console import console, print_json, table
+from convscope.app.console import console, print_json, printable, table
 from convscope.app.facts import shape_text, work_text
 from convscope.app.opening import one_network, parsed_shape
 from convscope.errors import CallError
@@ -45,25 +46,45 @@ def run(net: str | None, model: str | None, *, shape: str | None, code: str | No
     """Do what the command line asked for; see :func:`convscope.app.cli.summary`."""
     chosen = one_network(net, model)
     given = None if shape is None else parsed_shape(shape)
-    spec = _as_spec(chosen, is_model=model is not None)
+    spec, name = _as_spec(chosen, is_model=model is not None)
     if code is not None:
         _print_code(spec, given, code)
         return
-    title, size, rows, total = _planned(spec, given, chosen) if spec is not None else _recorded(chosen, given)
+    title, size, rows, total = _planned(spec, given, name) if spec is not None else _recorded(chosen, given)
     if as_json:
         print_json(_object(title, size, rows, total))
         return
     console().print(
-        table(f"{title}, input {shape_text(size)}", COLUMNS, (_cells(row) for row in rows), _total(rows, total))
+        table(
+            f"{printable(title)}, input {shape_text(size)}", COLUMNS, (_cells(row) for row in rows), _total(rows, total)
+        )
     )
 
 
-def _as_spec(chosen: str, *, is_model: bool) -> Spec | None:
-    if is_model:
-        return None
-    from convscope.spec import load
+def _as_spec(chosen: str, *, is_model: bool) -> tuple[Spec | None, str]:
+    """The network as text and its name; no text for a model of code."""
+    from convscope.adapters import saved_network
 
-    return load(chosen)
+    path = saved_network(chosen)
+    if path is not None:
+        return _saved(path)
+    if is_model:
+        return None, ""
+    from convscope.spec import load, shelf
+
+    return load(chosen), chosen if chosen in shelf() else ""
+
+
+def _saved(path: Path) -> tuple[Spec, str]:
+    """What a network's file says of itself, with the input that its photos get."""
+    from convscope.adapters.saved import read_network
+
+    said, _ = read_network(path)
+    assert said.spec is not None
+    size = said.preprocessing.size if said.preprocessing is not None else None
+    if size is None or said.preprocessing is None:
+        return said.spec, said.title
+    return replace(said.spec, input=(*size, said.preprocessing.channels)), said.title
 
 
 def _input_of(spec: Spec, given: tuple[int, int, int] | None) -> tuple[int, int, int]:
@@ -75,10 +96,8 @@ def _input_of(spec: Spec, given: tuple[int, int, int] | None) -> tuple[int, int,
     return PHOTO
 
 
-def _planned(
-    spec: Spec, given: tuple[int, int, int] | None, chosen: str
-) -> tuple[str, tuple[int, ...], list[Row], int]:
-    from convscope.spec import plan, shelf
+def _planned(spec: Spec, given: tuple[int, int, int] | None, name: str) -> tuple[str, tuple[int, ...], list[Row], int]:
+    from convscope.spec import plan
 
     size = _input_of(spec, given)
     layers = plan(spec, size)
@@ -86,7 +105,7 @@ def _planned(
         Row(p.name, STEP_KIND.get(p.kind, p.kind), p.shape, p.params, p.formula, p.macs, p.receptive_field)
         for p in layers
     ]
-    title = chosen if chosen in shelf() else f"network of {len(rows)} layer{'s' * (len(rows) != 1)}"
+    title = name or f"network of {len(rows)} layer{'s' * (len(rows) != 1)}"
     return title, size, rows, sum(row.params for row in rows)
 
 

@@ -82,7 +82,8 @@ def opened(typed: Typed, job: Job) -> Iterator[tuple[Source, Chosen]]:
             progress.stage("opening the data")
             source = open_source(
                 job.data, size=job.size or asked.size, channels=asked.channels, download=typed.download,
-                cache=None if typed.no_cache else pixel_cache(), progress=_followed(progress),
+                cache=None if typed.no_cache else pixel_cache(), threads=typed.workers or 0,
+                progress=_followed(progress),
             )  # fmt: skip
             for part in (source.train, source.test):
                 closing.callback(getattr(part, "close", lambda: None))
@@ -131,8 +132,10 @@ def trained(typed: Typed, job: Job, source: Source, chosen: Chosen, recipe: Reci
         Stopped: Ctrl-C; a checkpoint was written.
         ConvscopeError: as :func:`convscope.train.fit`.
     """
+    from convscope.data.augment import Augment
     from convscope.data.splitting import split
     from convscope.train import fit
+    from convscope.train.pictures import PREVIEW, save_previews
 
     assert job.out is not None
     out, quiet = job.out, silent(typed)
@@ -148,7 +151,9 @@ def trained(typed: Typed, job: Job, source: Source, chosen: Chosen, recipe: Reci
 
         def first() -> None:
             begun()
-            _at_the_beginning(out, source, recipe, parts)
+            if leads() and not (out / PREVIEW).exists():
+                how = Augment.parse(recipe.augment)
+                save_previews(out, source.train, parts.train, how, seed=recipe.seed)
 
         with told(quiet=quiet, begun=first) as watch:
             try:
@@ -214,10 +219,6 @@ def _probe(job: Job, source: Source, chosen: Chosen, recipe: Recipe, parts: Any)
         job.out, photo, preprocessing, epochs=recipe.epochs, labels=source.train.classes, title=chosen.title,
         name=name, about=about,
     )  # fmt: skip
-
-
-def _at_the_beginning(out: Path, source: Source, recipe: Recipe, parts: Any) -> None:
-    """Pictures of the data as it goes into the training."""
 
 
 @contextlib.contextmanager

@@ -12,10 +12,13 @@ from convscope.app.output import HOME, safe_name
 from convscope.data.augment import Augment
 from convscope.errors import CallError, DataError
 from convscope.train.folder import CONFIG, RunFolder
-from convscope.train.recipe import Recipe
+from convscope.train.recipe import OPTIMIZERS, PRECISIONS, SCHEDULES, Recipe
 
 NAMED = ("fashion-mnist", "cats-vs-dogs")
 HUB = "hf:"
+LATER = ("epochs", "device", "threads")
+"""What may be said again when a training is resumed; :func:`convscope.train.fit` refuses what does not go."""
+WORDS = (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES), ("precision", PRECISIONS))
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,9 @@ def understood(typed: Typed) -> Job:
 
 def _placed(data: str) -> str:
     """A folder by its whole path, so that a training can be resumed from anywhere."""
-    return data if data in NAMED or data.startswith(HUB) else str(Path(data).absolute())
+    if data in NAMED or data.startswith(HUB) or not Path(data).exists():
+        return data
+    return str(Path(data).absolute())
 
 
 def _resumed(typed: Typed) -> Job:
@@ -97,13 +102,14 @@ def _resumed(typed: Typed) -> Job:
     if typed.out is None:
         raise CallError("--resume needs the folder of the training; add --out RUN")
     given = {"--net": typed.net, "--model": typed.model, "--size": typed.size, "--compare": typed.compare}
-    given |= {f"--{name.replace('_', '-')}": value for name, value in typed.fields.items() if name != "threads"}
+    given |= {f"--{name.replace('_', '-')}": value for name, value in typed.fields.items() if name not in LATER}
     for flag, value in given.items():
         if value is not None:
             raise CallError(
                 f"{flag} {value!r} has no use with --resume, which goes on as the training began; leave it out"
             )
     recipe, tables = RunFolder(typed.out).read_config()
+    recipe = recipe_for(replace(typed, fields={name: typed.fields.get(name) for name in LATER}), recipe)
     data, network = tables.get("data", {}), tables.get("network", {})
     source = data.get("source")
     if not isinstance(source, str) or not source:
@@ -126,6 +132,9 @@ def recipe_for(typed: Typed, base: Recipe) -> Recipe:
         CallError, DataError: a value makes no sense.
     """
     given = {name: value for name, value in typed.fields.items() if value is not None}
+    for name, words in WORDS:
+        if name in given and given[name] not in words:
+            raise CallError(f"--{name} is {given[name]!r}; use one of {', '.join(words)}")
     try:
         recipe = base.replace(**given)
     except CallError as error:

@@ -15,7 +15,7 @@ from convscope.data.download import Progress, Remote, fetch, present
 from convscope.errors import DataError
 
 HOMEPAGE = "https://www.microsoft.com/en-us/download/details.aspx?id=54765"
-#: Length and SHA-256 as TensorFlow Datasets and Hugging Face's datasets 2 recorded them, independently of each other.
+#: Length and SHA-256 as Hugging Face's datasets 2 recorded them.
 ARCHIVE = Remote(
     url="https://download.microsoft.com/download/3/E/1/3E1C3F21-ECDB-4869-8368-6DEBA77B919F/kagglecatsanddogs_5340.zip",
     name="kagglecatsanddogs_5340.zip",

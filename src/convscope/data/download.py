@@ -248,6 +248,11 @@ class _Transfer:
                 self._receive(answer, self._start(answer, have))
         except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
             raise _TryAgainError(f"the server was silent for {self.patience.read:g} s") from error
+        except requests.exceptions.SSLError as error:
+            raise DataError(
+                f"cannot download {self.remote.url}: the certificate of the server is not trusted; "
+                "the network may ask to log in first"
+            ) from error
         except requests.exceptions.ConnectionError as error:
             raise _TryAgainError("the server cannot be reached") from error
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:

@@ -95,11 +95,14 @@ def _orientation(segment: bytes) -> int:
     if segment.startswith(b"Exif\0\0"):
         from PIL.Image import Exif
 
+        from convscope.image.quiet import quiet
+
         # Almost no file has more than one block; where one has, or says it in XMP, Pillow decides.
         try:
             exif = Exif()
-            exif.load(segment)
-            value = exif.get(0x0112, 1)
+            with quiet():
+                exif.load(segment)
+                value = exif.get(0x0112, 1)
         except Exception:  # noqa: BLE001 - a parser of other people's bytes; broken EXIF is no reason to fail
             return 0
         return value if isinstance(value, int) and 1 <= value <= 8 else 1

@@ -21,6 +21,7 @@ import re
 import shutil
 import struct
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,6 +94,7 @@ class Pack:
     ) -> None:
         self._file = file
         self._naming = naming
+        weakref.finalize(self, file.close)
         self.form = form
         self.rows = rows
 

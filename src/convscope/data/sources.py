@@ -60,6 +60,7 @@ class _Wish:
     cache: Path | None
     antialias: bool
     progress: Progress | None
+    threads: int = 0
 
 
 def home() -> Path:
@@ -84,6 +85,7 @@ def open_source(
     download: bool = False,
     cache: Path | None = None,
     antialias: bool = True,
+    threads: int = 0,
     progress: Progress | None = None,
 ) -> Source:
     """The data set that ``text`` names.
@@ -96,6 +98,7 @@ def open_source(
         download: fetch what is not here. Without it the network is never used.
         cache: a folder for resized pixels of photos, so that they are decoded once.
         antialias: whether shrinking averages; see :func:`convscope.data.folder.open_folder`.
+        threads: that decode photos of a folder; 0 is one for each processor.
         progress: told what is under way, how much of it is done and how much there is: bytes of a download or an
             archive, and photos that were looked at.
 
@@ -113,7 +116,7 @@ def open_source(
         ...     source.train.classes, source.train.take(np.array([1]))[0, 0, 0].tolist()
         (('lemon', 'tomato'), [255, 0, 0])
     """
-    wish = _Wish(size, _checked_channels(channels), download, cache, antialias, progress)
+    wish = _Wish(size, _checked_channels(channels), download, cache, antialias, progress, threads)
     if text == "fashion-mnist":
         return _fashion_mnist(wish)
     if text == "cats-vs-dogs":
@@ -194,6 +197,7 @@ def _photos(folder: Path, wish: _Wish) -> FolderSamples:
         channels=wish.channels or 3,
         cache=wish.cache,
         antialias=wish.antialias,
+        threads=wish.threads,
         progress=None if told is None else lambda done, total: told(f"photos of {folder.name}", done, total),
     )
 

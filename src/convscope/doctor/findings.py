@@ -109,7 +109,7 @@ KINDS: dict[str, Kind] = {
         _remark("outside-classes", "Photos outside the class folders", "They lie in FOLDER itself and have no label."),
         _remark("other-file", "Other files", "Neither by name nor by content a picture; left alone."),
         _remark("hidden", "Hidden files and those of the system", "Left alone and not looked into."),
-        _remark("link", "Links", "Not followed, so that nothing counts twice and nothing outside is touched."),
+        _remark("link", "Links", "Not followed here. Training takes links to photos in FOLDER, and no others."),
         _remark("special", "Pipes, sockets, devices", "No files; left alone."),
     )
 }

@@ -54,9 +54,9 @@ def open_image(source: Source, *, name: str | None = None, longest: int | None =
 
 
 def _open(source: Any, name: str | None, longest: int | None) -> Picture:
-    # Whoever passes a PIL image has imported PIL.
-    pil = sys.modules.get("PIL.Image")
-    if pil is not None and isinstance(source, pil.Image):
+    # Whoever passes a PIL image has imported PIL; another thread may be in the middle of importing it.
+    pil = getattr(sys.modules.get("PIL.Image"), "Image", None)
+    if pil is not None and isinstance(source, pil):
         return _from_pil(source, name)
     # Bytes and paths first: a memoryview, or a numpy string, offers itself as an array too.
     if hasattr(source, "__array__") and not isinstance(source, (str, bytes)):

@@ -22,54 +22,27 @@ class Answers:
     """Asks a network for its answers, a batch at a time; it comes back exactly as it was.
 
     Attributes:
-        head: what the network's answer comes out of.
+        head: what the network's answer comes out of; of code of somebody's own it is known after the first batch.
         raw: whether :meth:`of` gives the scores before that softmax or sigmoid, which keep more digits than
             probabilities near 1 do.
 
     >>> import numpy as np, torch
     >>> network = TorchNetwork(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 3), torch.nn.Softmax(-1)))
-    >>> answers = Answers(network, (1, 2, 2))
+    >>> answers = Answers(network)
     >>> answers.head, answers.of(np.zeros((5, 1, 2, 2), np.float32)).shape
     ('softmax', (5, 3))
     """
 
-    def __init__(self, network: TorchNetwork, shape: tuple[int, int, int]) -> None:
-        """Look at the network once.
-
-        Args:
-            network: what is asked.
-            shape: (C, H, W) of an input that suits it.
-
-        Raises:
-            ModelError: its answer is no list of scores.
-            ForwardError: it cannot run on such an input.
-        """
+    def __init__(self, network: TorchNetwork) -> None:
         self._network = network
         self._modules = all_modules(network.model)
         layers = _layers(network.model)
         last = layers[-1] if layers else None
         self.raw = isinstance(last, nn.Softmax | nn.Sigmoid)
+        self.head: Head = ("softmax" if isinstance(last, nn.Softmax) else "sigmoid") if self.raw else "none"
         self._run: nn.Module = nn.Sequential(*layers[:-1]) if self.raw else network.model
-        self._alone = not layers  # code of somebody's own may mix the pictures of a batch; looked at below
-        self.head: Head = "none"
-        if self.raw:
-            self.head = "softmax" if isinstance(last, nn.Softmax) else "sigmoid"
-        elif not layers:
-            self._look(shape)
-
-    def _look(self, shape: tuple[int, int, int]) -> None:
-        """Run code of somebody's own on noise: what its answer comes out of, and whether batches change it."""
-        noise = np.random.default_rng(0).random((2, *shape), dtype=np.float32)
-        trace = record(self._network, noise[0])
-        if trace.output is not None and trace.output.kind in {"softmax", "sigmoid"}:
-            self.head = "softmax" if trace.output.kind == "softmax" else "sigmoid"
-        one_by_one = self.of(noise)
-        try:
-            together = self._ask(noise)
-        except ConvscopeError:  # it takes one picture at a time
-            return
-        size = np.abs(one_by_one).max(initial=1e-6)
-        self._alone = not np.allclose(one_by_one, together, rtol=0, atol=1e-4 * size, equal_nan=True)
+        self._known = bool(layers)
+        self._alone = False
 
     def of(self, batch: Float32[np.ndarray, "n c h w"]) -> Float32[np.ndarray, "n k"]:
         """One row of scores a picture.
@@ -78,8 +51,28 @@ class Answers:
             ModelError: the answer is no list of scores.
             ForwardError: the network raised.
         """
-        parts = [self._ask(batch[i : i + 1]) for i in range(len(batch))] if self._alone else [self._ask(batch)]
-        return np.concatenate(parts)
+        if not self._known:
+            self._look(batch.shape[1:])
+            self._known = True
+        return self._one_by_one(batch) if self._alone else self._ask(batch)
+
+    def _one_by_one(self, batch: Float32[np.ndarray, "n c h w"]) -> Float32[np.ndarray, "n k"]:
+        return np.concatenate([self._ask(batch[i : i + 1]) for i in range(len(batch))])
+
+    def _look(self, shape: tuple[int, ...]) -> None:
+        """Run code of somebody's own on noise: what its answer comes out of, and whether batches change it."""
+        noise = np.random.default_rng(0).random((2, *shape), dtype=np.float32)
+        trace = record(self._network, noise[0])
+        if trace.output is not None and trace.output.kind in {"softmax", "sigmoid"}:
+            self.head = "softmax" if trace.output.kind == "softmax" else "sigmoid"
+        single = self._one_by_one(noise)
+        try:
+            together = self._ask(noise)
+        except ConvscopeError:  # it takes one picture at a time
+            self._alone = True
+            return
+        size = float(np.abs(single).max(initial=1e-6))
+        self._alone = not np.allclose(single, together, rtol=0, atol=1e-4 * size, equal_nan=True)
 
     def _ask(self, batch: Float32[np.ndarray, "n c h w"]) -> Float32[np.ndarray, "n k"]:
         model = self._network.model

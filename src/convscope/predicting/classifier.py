@@ -18,7 +18,7 @@ from convscope.allocator import keep_freed_memory
 from convscope.errors import ConvscopeError, ModelError
 from convscope.image import Picture, fit_within, open_image, resize, to_input
 from convscope.network import Network, Preprocessing
-from convscope.predicting.answers import Answers
+from convscope.predicting.answers import Answers, Head
 from convscope.record import ready_input
 from convscope.traces import Score
 
@@ -73,7 +73,6 @@ class Classifier:
     Attributes:
         title: what people call the network.
         calibration: ``temperature``, ``error`` and ``samples``, or None where its probabilities were never calibrated.
-        probabilities: whether it answers with probabilities.
 
     Raises:
         CallError: the model cannot be opened (its subclasses say which), or is no classifier.
@@ -95,17 +94,21 @@ class Classifier:
         self.preprocessing: Preprocessing = network.preprocessing
         self.calibration: dict[str, Any] | None = network.about.get("calibration")
         self._labels = network.labels
-        shape = (self.preprocessing.channels, *(self.preprocessing.size or USUAL))
-        first = _answers(network, shape)
-        self.probabilities = first.head != "none"
         # a text says what its layers do on every size anew: where it pads depends on it
         self._by_size = self.preprocessing.size is None and "spec" in network.about
-        self._open: dict[tuple[int, ...], Answers] = {shape if self._by_size else (): first}
+        shape = (self.preprocessing.channels, *USUAL)
+        self._open: dict[tuple[int, ...], Answers] = {shape if self._by_size else (): _answers(network)}
+        self._head: Head | None = None
 
     @property
     def temperature(self) -> float | None:
         """By what scores are divided, None without a calibration."""
         return None if self.calibration is None else float(self.calibration["temperature"])
+
+    @property
+    def probabilities(self) -> bool | None:
+        """Whether it answers with probabilities; None while it has named no photo."""
+        return None if self._head is None else self._head != "none"
 
     def over(self, images: Iterable[Any], *, threads: int | None = None) -> Iterator[Prediction | Failure]:
         """Predictions in the order of the photos, each as soon as it is known.
@@ -170,6 +173,7 @@ class Classifier:
             try:
                 answers = self._answers(values.shape[1:])
                 rows = answers.of(values)
+                self._head = answers.head
             except ModelError:
                 raise  # it is no classifier for any photo
             except ConvscopeError as error:
@@ -185,7 +189,7 @@ class Classifier:
                 del self._open[next(iter(self._open))]
             channels, height, width = shape
             network = connect(self._model, lambda _: (channels, height, width), self._options)
-            self._open[key] = _answers(network, (channels, height, width))
+            self._open[key] = _answers(network)
         return self._open[key]
 
     def _prediction(self, name: str, row: Float32[np.ndarray, " k"], answers: Answers) -> Prediction:
@@ -232,12 +236,12 @@ def probabilities_of(
         return np.array([1 / (1 + np.exp(scores[0])), found[0]]) if classes == 2 and len(row) == 1 else found
 
 
-def _answers(network: Network, shape: tuple[int, int, int]) -> Answers:
+def _answers(network: Network) -> Answers:
     from convscope.adapters.torch import TorchNetwork
 
     if not isinstance(network, TorchNetwork):
         raise ModelError(f"{network.title} is no network that can be asked in batches; give a torch.nn.Module")
-    return Answers(network, shape)
+    return Answers(network)
 
 
 def _input(picture: Picture, preprocessing: Preprocessing) -> Float32[np.ndarray, "c h w"]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from convscope.adapters import Options, connect, saved_network
-from convscope.adapters.saved import Saved
+from convscope.adapters.saved import Saved, read_network
 from convscope.errors import SpecError
 from convscope.image import Picture
 from convscope.network import Network, Preprocessing
@@ -21,7 +21,6 @@ from convscope.server.kept import Kept
 from convscope.server.limits import Limits
 from convscope.spec import PlannedLayer, Spec, load, parse, plan, shelf
 from convscope.tracing import input_shape
-from convscope.weights import read
 
 #: Networks that are kept ready to run, and bytes of their parameters.
 _READY, _READY_BYTES = 8, 1 << 29
@@ -128,7 +127,7 @@ def _trained(name: str, number: int, weights: Path | None) -> Offer:
 
 
 def _said(path: Path) -> Saved:
-    return Saved.read(read(path).metadata)
+    return read_network(path)[0]
 
 
 def _title(spec: Spec) -> str:

@@ -69,7 +69,7 @@ def begin(
     device = environment.chosen_device(recipe.device)
     precision = environment.chosen_precision(recipe.precision, device)
     again = _opened(folder, group, checkpoints, recipe, facts)
-    _set_threads(recipe, again, note)
+    _set_threads(recipe, again, group, note)
     if again is None or again.manifest is None:
         plan = begun(samples, recipe.validation, recipe.seed)
     else:
@@ -101,6 +101,7 @@ class Again:
     checkpoint: bytes
     manifest: Any
     precision: str
+    processes: int
     threads: int
 
 
@@ -133,7 +134,13 @@ def _looked_up(folder: RunFolder, checkpoints: Checkpoints, recipe: Recipe, fact
     check_recipe(recipe, before, state.epoch)
     check_network(facts.spec, tables)
     environment_then = folder.read_json(ENVIRONMENT) or {}
-    return Again(data, folder.read_json(MANIFEST), str(environment_then.get("precision", "")), state.threads)
+    return Again(
+        data,
+        folder.read_json(MANIFEST),
+        str(environment_then.get("precision", "")),
+        int(environment_then.get("processes", 1)),
+        state.threads,
+    )
 
 
 def _written(
@@ -203,11 +210,17 @@ def torch_threads() -> int:
     return torch.get_num_threads()
 
 
-def _set_threads(recipe: Recipe, again: Again | None, note: Any) -> None:
+def _set_threads(recipe: Recipe, again: Again | None, group: Group, note: Any) -> None:
     """As many as the recipe says, or as the run had: sums depend on how they are divided."""
     import torch
 
-    wanted = recipe.threads or (again.threads if again is not None else 0)
+    same = again is not None and again.processes == group.size
+    if again is not None and not same:
+        note(
+            f"the run was begun with {again.processes} processes and goes on with {group.size}, so that the last "
+            "digits will differ"
+        )
+    wanted = recipe.threads or (again.threads if again is not None and same else 0)
     cores = os.cpu_count() or 1
     if not recipe.threads and wanted > cores:
         note(

@@ -90,6 +90,23 @@ def local_rank() -> int:
     return int(text) if text.isdecimal() else 0
 
 
+def _join(backend: str) -> None:
+    """Make the group that the environment describes.
+
+    ``torchrun`` keeps one store of addresses over all its attempts. Without a part of the store for each attempt, a
+    process could call the address of one that has died.
+    """
+    import torch.distributed
+
+    dist: Any = torch.distributed
+    if os.environ.get("LOCAL_WORLD_SIZE", "") != os.environ.get("WORLD_SIZE"):
+        dist.init_process_group(backend)  # on several machines, each counts its own attempts
+        return
+    store, rank, size = next(dist.rendezvous("env://"))
+    attempt = dist.PrefixStore(f"convscope/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
+    dist.init_process_group(backend, store=attempt, rank=rank, world_size=size)
+
+
 @contextlib.contextmanager
 def joined(device: str) -> Iterator[Group]:
     """The group this process belongs to; one that exists is used, one that the environment asks for is made and left.
@@ -101,7 +118,7 @@ def joined(device: str) -> Iterator[Group]:
 
     made = False
     if dist.is_available() and not dist.is_initialized() and asked_for():
-        dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+        _join("nccl" if device.startswith("cuda") else "gloo")
         made = True
     try:
         if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:

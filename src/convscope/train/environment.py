@@ -9,15 +9,12 @@ import random
 import sys
 from collections.abc import Iterator
 from importlib import metadata
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from convscope.errors import CallError
 from convscope.train.distributed import asked_for, local_rank
-
-if TYPE_CHECKING:
-    import torch
 
 LIBRARIES = ("convscope", "torch", "numpy", "pillow", "safetensors")
 
@@ -127,7 +124,7 @@ def seed_step(seed: int, step: int, rank: int = 0) -> None:
     mixed = _mixed(seed, step, rank)
     # Not torch.manual_seed: with no GPU in use it writes down the whole stack, which takes longer than a small step.
     torch.default_generator.manual_seed(mixed)
-    if torch.cuda.is_initialized():
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         torch.cuda.manual_seed_all(mixed)
     np.random.seed(mixed & 0xFFFFFFFF)  # noqa: NPY002 - a module of the user's may draw from it
     random.seed(mixed)
@@ -142,8 +139,3 @@ def _mixed(*numbers: int) -> int:
         found = ((found ^ (found >> 27)) * 0x94D049BB133111EB) & 0xFFFFFFFFFFFFFFFF
         found ^= found >> 31
     return found >> 1
-
-
-def to_device(images: torch.Tensor, device: str) -> torch.Tensor:
-    """A batch on the device, without waiting for it to arrive."""
-    return images if device == "cpu" else images.pin_memory().to(device, non_blocking=True)

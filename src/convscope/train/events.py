@@ -1,7 +1,11 @@
-"""The numbers of the epochs for TensorBoard, where ``tensorboardX`` is installed."""
+"""The numbers of the epochs for TensorBoard, where ``tensorboardX`` is installed.
+
+They are a copy of ``metrics.csv``: where they cannot be written, nothing is lost and nothing stops.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -32,18 +36,21 @@ class Events:
             from tensorboardX import SummaryWriter
         except ImportError:
             return
-        self._writer = SummaryWriter(str(folder), purge_step=len(rows) + 1, flush_secs=10)
+        with contextlib.suppress(OSError):
+            self._writer = SummaryWriter(str(folder), purge_step=len(rows) + 1, flush_secs=10)
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Write the numbers of an epoch."""
         if self._writer is None:
             return
-        for name, tag in TAGS.items():
-            value = row.get(name)
-            if value is not None and math.isfinite(value):
-                self._writer.add_scalar(tag, value, row["epoch"])
+        with contextlib.suppress(OSError):
+            for name, tag in TAGS.items():
+                value = row.get(name)
+                if value is not None and math.isfinite(value):
+                    self._writer.add_scalar(tag, value, row["epoch"])
 
     def close(self) -> None:
         """Write what waits, and end the writer's thread."""
         if self._writer is not None:
-            self._writer.close()
+            with contextlib.suppress(OSError):
+                self._writer.close()

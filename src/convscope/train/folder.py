@@ -92,10 +92,10 @@ class RunFolder:
         recipe = Recipe.from_toml(text)
         return recipe, {name: value for name, value in others.items() if name != "recipe"}
 
-    def write_json(self, name: str, value: Any) -> None:
-        """Write a JSON file."""
+    def write_json(self, name: str, value: Mapping[str, Any]) -> None:
+        """Write a JSON file; one field a line, and one row of a table."""
         # In ASCII: a file name that is no UTF-8 comes back as it was.
-        self._write(name, json.dumps(value, indent=1) + "\n")
+        self._write(name, _json(value) + "\n")
 
     def read_json(self, name: str) -> Any:
         """What a JSON file holds, None when there is none or it is damaged."""
@@ -107,6 +107,16 @@ class RunFolder:
     def _write(self, name: str, text: str) -> None:
         with replacing(self.path / name) as file:
             file.write(text.encode("utf-8", "replace"))
+
+
+def _json(value: Mapping[str, Any]) -> str:
+    fields = []
+    for key, field in value.items():
+        text = json.dumps(field)
+        if isinstance(field, list) and field and isinstance(field[0], list):
+            text = "[\n  " + ",\n  ".join(json.dumps(item) for item in field) + "\n ]"
+        fields.append(f" {json.dumps(key)}: {text}")
+    return "{\n" + ",\n".join(fields) + "\n}"
 
 
 def _is_empty(path: Path) -> bool:

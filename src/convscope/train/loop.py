@@ -177,7 +177,7 @@ def _check(model: nn.Module, samples: Any, recipe: Recipe, device: str) -> None:
             images = pixels.scaled(pixels.unit(first, device), recipe.scale)
             if size:
                 images = torch.nn.functional.interpolate(images, (size, size))
-            with torch.inference_mode():
+            with torch.no_grad():  # inference mode would spoil what a module keeps for later
                 found = model(images)
             losses.check_outputs(tuple(found.shape), samples.classes, len(first))
     except RuntimeError as error:

@@ -6,6 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from jaxtyping import Int64
+from PIL import Image
+
+from convscope.data.augment import Augment
 from convscope.draw import save_png
 from convscope.errors import CallError
 from convscope.train.confusion import confusion_picture
@@ -17,10 +22,41 @@ from convscope.train.wrong import wrong_picture
 
 __all__ = [
     "comparison_picture", "confusion_picture", "curves_picture", "film_strip", "save_film", "save_pictures",
-    "wrong_picture",
+    "save_previews", "wrong_picture",
 ]  # fmt: skip
 
+PREVIEW, AUGMENTED = "preview.png", "augmented.png"
 CURVES, CONFUSION, WRONG, FILM = "curves.png", "confusion.png", "wrong.png", "film.png"
+
+
+def save_previews(
+    folder: Path, samples: Any, indices: Int64[np.ndarray, " n"], how: Augment, *, seed: int, size: int | None = None
+) -> dict[str, str]:
+    """Write what a training begins with: the first nine pictures, and nine augmentations of the first of them.
+
+    Args:
+        folder: of the run.
+        samples: the collection.
+        indices: which of them are trained on.
+        how: the augmentation; without any there is one picture less.
+        seed: of the training, whose epochs the nine augmentations are.
+        size: pixels a side that the network gets in the end, None for those of the samples.
+
+    Returns:
+        names of the files by kind: ``preview``, ``augmented``.
+
+    Raises:
+        OutputError: a file cannot be written.
+    """
+    from convscope.data.previews import first_nine, nine_augmentations
+
+    save_png(Image.fromarray(first_nine(samples)), folder / PREVIEW)
+    if how.nothing or not len(indices):
+        return {"preview": PREVIEW}
+    side = None if size is None else (size, size)
+    made = nine_augmentations(samples, int(indices[0]), how, seed=seed, size=side)
+    save_png(Image.fromarray(made), folder / AUGMENTED)
+    return {"preview": PREVIEW, "augmented": AUGMENTED}
 
 
 def save_pictures(

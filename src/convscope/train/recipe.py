@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -27,6 +27,8 @@ SCALES: tuple[str, ...] = ("unit", "byte", "imagenet")
 MOST_EPOCHS, MOST_BATCH = 100_000, 1 << 20
 LARGEST_SEED = (1 << 63) - 1
 
+Check = Callable[[str, Any], Any]
+"""From the name and the value of a field to the value, or CallError."""
 Pair = tuple[tuple[float, ...], tuple[float, ...]]
 
 
@@ -58,6 +60,8 @@ class Recipe:
         sizes: progressive sizes, ``((share of the epochs, pixels a side), ...)``; empty for the data's own.
         validation: share of the training data that is held out, 0..0.9.
         seed: of the split, the order, the augmentation and the dropout.
+        freeze: share of all steps after which the first layer stands still, 0..1; 0 for never. See
+            :mod:`convscope.train.freezing`.
         drop_last: leave out the last batch of an epoch when it is not full. Otherwise it is used, unless it
             has fewer than two samples a process.
 
@@ -91,6 +95,7 @@ class Recipe:
     sizes: tuple[tuple[float, int], ...] = ()
     validation: float = 0.2
     seed: int = 1337
+    freeze: float = 0.0
     drop_last: bool = False
 
     def __post_init__(self) -> None:
@@ -156,73 +161,13 @@ class Recipe:
         return self.sizes[-1][1]
 
 
-_WHOLE = (
-    ("epochs", 1, MOST_EPOCHS),
-    ("batch", 1, MOST_BATCH),
-    ("patience", 0, MOST_EPOCHS),
-    ("threads", 0, 4096),
-    ("seed", 0, LARGEST_SEED),
-)
-_REAL = (
-    ("learning_rate", 0.0, 1e4),
-    ("warmup", 0.0, 0.9),
-    ("momentum", 0.0, 0.999),
-    ("weight_decay", 0.0, 1e4),
-    ("label_smoothing", 0.0, 0.5),
-    ("ema", 0.0, 0.999999),
-    ("clip", 0.0, 1e9),
-    ("validation", 0.0, 0.9),
-)
-_KINDS = (
-    ("compile", bool, "true or false"),
-    ("drop_last", bool, "true or false"),
-    ("device", str, "a text such as 'auto'"),
-    ("augment", str, "a text such as 'flip,rotation=0.1'"),
-)
-_WORDS = (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES), ("precision", PRECISIONS))
-
-
 def _checked(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Some fields of a recipe, with tuples where lists may stand.
 
     Raises:
         CallError: one makes no sense.
     """
-    for name, low, high in _WHOLE:
-        if name in fields:
-            _check_whole(name, fields[name], low, high)
-    for name, least, most in _REAL:
-        if name in fields:
-            _check_real(name, fields[name], least, most)
-    for name, words in _WORDS:
-        if name in fields:
-            _check_word(name, fields[name], words)
-    for name, kind, wanted in _KINDS:
-        if name in fields and not isinstance(fields[name], kind):
-            raise CallError(f"{name} is {fields[name]!r}; use {wanted}")
-    if fields.get("learning_rate") == 0:
-        raise CallError("learning_rate is 0, so nothing would be learnt; use a number such as 0.001")
-    made = dict(fields)
-    for name, check in (("scale", _checked_scale), ("sizes", _checked_sizes)):
-        if name in fields:
-            made[name] = check(fields[name])
-    return made
-
-
-def _check_whole(name: str, value: Any, low: int, high: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise CallError(f"{name} is {value!r}; use a whole number from {low} to {high:,}")
-
-
-def _check_real(name: str, value: Any, low: float, high: float) -> None:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or not low <= value <= high:
-        raise CallError(f"{name} is {value!r}; use a number from {low:g} to {high:g}")
-
-
-def _check_word(name: str, value: Any, words: tuple[str, ...]) -> None:
-    if value not in words:
-        raise CallError(f"{name} is {value!r}; use one of {', '.join(words)}")
+    return {name: _CHECKS[name](name, value) for name, value in fields.items()}
 
 
 def _check_names(fields: Mapping[str, Any]) -> None:
@@ -232,10 +177,52 @@ def _check_names(fields: Mapping[str, Any]) -> None:
             raise CallError(f"a recipe has no {name!r}; use one of {', '.join(sorted(known))}")
 
 
-def _checked_scale(scale: Any) -> Any:
+def _whole(low: int, high: int) -> Check:
+    def check(name: str, value: Any) -> Any:
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise CallError(f"{name} is {value!r}; use a whole number from {low} to {high:,}")
+        return value
+
+    return check
+
+
+def _real(high: float) -> Check:
+    def check(name: str, value: Any) -> Any:
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not number or not math.isfinite(value) or not 0 <= value <= high:
+            raise CallError(f"{name} is {value!r}; use a number from 0 to {high:g}")
+        return value
+
+    return check
+
+
+def _one_of(*words: str) -> Check:
+    def check(name: str, value: Any) -> Any:
+        if value not in words:
+            raise CallError(f"{name} is {value!r}; use one of {', '.join(words)}")
+        return value
+
+    return check
+
+
+def _kind(wanted: type, say: str) -> Check:
+    def check(name: str, value: Any) -> Any:
+        if not isinstance(value, wanted):
+            raise CallError(f"{name} is {value!r}; use {say}")
+        return value
+
+    return check
+
+
+def _rate(name: str, value: Any) -> Any:
+    if _real(1e4)(name, value) == 0:
+        raise CallError(f"{name} is 0, so nothing would be learnt; use a number such as 0.001")
+    return value
+
+
+def _scale(name: str, scale: Any) -> Any:
     if isinstance(scale, str):
-        _check_word("scale", scale, SCALES)
-        return scale
+        return _one_of(*SCALES)(name, scale)
     try:
         means, deviations = (tuple(float(value) for value in part) for part in scale)
     except (TypeError, ValueError):
@@ -249,7 +236,7 @@ def _checked_scale(scale: Any) -> Any:
     return means, deviations
 
 
-def _checked_sizes(sizes: Any) -> Any:
+def _sizes(_name: str, sizes: Any) -> Any:
     try:
         found = tuple((float(share), size) for share, size in sizes)
     except (TypeError, ValueError):
@@ -260,6 +247,33 @@ def _checked_sizes(sizes: Any) -> Any:
     if found and abs(sum(share for share, _ in found) - 1) > 1e-6:
         raise CallError(f"the shares of sizes sum to {sum(share for share, _ in found):g}; they must sum to 1")
     return found
+
+
+_CHECKS: dict[str, Check] = {
+    "epochs": _whole(1, MOST_EPOCHS),
+    "batch": _whole(1, MOST_BATCH),
+    "optimizer": _one_of(*OPTIMIZERS),
+    "learning_rate": _rate,
+    "schedule": _one_of(*SCHEDULES),
+    "warmup": _real(0.9),
+    "momentum": _real(0.999),
+    "weight_decay": _real(1e4),
+    "label_smoothing": _real(0.5),
+    "ema": _real(0.999999),
+    "patience": _whole(0, MOST_EPOCHS),
+    "clip": _real(1e9),
+    "precision": _one_of(*PRECISIONS),
+    "device": _kind(str, "a text such as 'auto'"),
+    "threads": _whole(0, 4096),
+    "compile": _kind(bool, "true or false"),
+    "augment": _kind(str, "a text such as 'flip,rotation=0.1'"),
+    "scale": _scale,
+    "sizes": _sizes,
+    "validation": _real(0.9),
+    "seed": _whole(0, LARGEST_SEED),
+    "freeze": _real(1.0),
+    "drop_last": _kind(bool, "true or false"),
+}
 
 
 def _plain(value: Any) -> Any:

@@ -12,17 +12,25 @@ FASHION_SCALE = ((0.286,), (0.353,))
 """Mean and deviation of Fashion-MNIST's training pixels, in values of 0..1."""
 
 _FASHION = Recipe(
-    epochs=10, batch=128, learning_rate=4e-3, weight_decay=0.1, label_smoothing=0.05, augment="flip",
-    scale=FASHION_SCALE, validation=0.1,
+    epochs=11, batch=128, learning_rate=4e-3, weight_decay=0.1, label_smoothing=0.05, augment="flip",
+    scale=FASHION_SCALE, validation=0.1, freeze=0.35,
 )  # fmt: skip
+
+_SHORT = _FASHION.replace(
+    learning_rate=5e-3, warmup=0.2, weight_decay=0.01, label_smoothing=0.0, augment="", freeze=0.5
+)
 
 RECIPES: dict[str, Recipe] = {
     "fashion-cnn": _FASHION,
-    "fashion-cnn-2": _FASHION.replace(epochs=2, label_smoothing=0.0, augment=""),
-    "fashion-cnn-3": _FASHION.replace(epochs=3, label_smoothing=0.0, augment=""),
+    "fashion-cnn-2": _SHORT.replace(epochs=2),
+    "fashion-cnn-3": _SHORT.replace(epochs=3),
     "fashion-dense": Recipe(epochs=10, batch=128, learning_rate=3e-3, scale=FASHION_SCALE, validation=0.1),
     "lenet-5": Recipe(epochs=10, batch=128, learning_rate=4e-3, augment="flip", scale=FASHION_SCALE, validation=0.1),
-    "fashion-vgg": _FASHION,
+    "fashion-vgg": Recipe(
+        epochs=11, batch=128, learning_rate=3e-3, weight_decay=0.05, label_smoothing=0.1, augment="flip,erase=0.15",
+        # Small pictures first, which takes half the time; the first layer stands still once it has seen large ones.
+        sizes=((0.36, 20), (0.64, 28)), freeze=0.46, scale=FASHION_SCALE, validation=0.1,
+    ),
     # The tutorial's own way: RMSprop at 0.001, 25 epochs, flips and rotations by up to a tenth of a turn.
     "cats-dogs": Recipe(
         epochs=25, batch=128, optimizer="rmsprop", learning_rate=1e-3, schedule="constant", weight_decay=0.0,

@@ -22,7 +22,7 @@ def check_recipe(recipe: Recipe, before: Recipe, epochs_done: int = 0) -> None:
 
     Raises:
         DataError: a field differs that decides what comes out. More epochs are possible where nothing is laid out over
-            them: with a constant rate, without a warm-up and with one size.
+            them: with a constant rate, without a warm-up, with one size and nothing that is frozen later.
 
     >>> check_recipe(Recipe(schedule="constant", epochs=20), Recipe(schedule="constant", epochs=10), 10)
     """
@@ -35,7 +35,7 @@ def check_recipe(recipe: Recipe, before: Recipe, epochs_done: int = 0) -> None:
                 f"the run was begun with {name} {_shown(old[name])}, not {_shown(value)}; resume it with the same, or "
                 "begin a new one"
             )
-        if recipe.schedule != "constant" or recipe.warmup or recipe.sizes:
+        if recipe.schedule != "constant" or recipe.warmup or recipe.sizes or recipe.freeze:
             raise DataError(
                 f"the run was begun with epochs {old[name]}, not {value}, and its schedule is laid out over them; "
                 "resume it with the same, or begin a new one"

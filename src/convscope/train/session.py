@@ -21,6 +21,7 @@ from convscope.train.checkpoint import Checkpoints
 from convscope.train.distributed import Group
 from convscope.train.environment import seed_step
 from convscope.train.forward import prepare
+from convscope.train.freezing import FirstLayer
 from convscope.train.interrupt import Interrupt
 from convscope.train.manifest import Plan
 from convscope.train.metrics import Row, Sums, better
@@ -92,6 +93,7 @@ class Session:
         self._optimiser = Optimiser(model, recipe)
         self._average = Average(model, recipe.ema) if recipe.ema else None
         self._stepper = Stepper(self.forward, model, self._optimiser, recipe, group, self.note)
+        self._first = FirstLayer(model)
         self._augment = Augment.parse(recipe.augment)
         self._labels = np.asarray(plan.samples.labels, np.int64)
         self._pace = Pace()
@@ -154,9 +156,12 @@ class Session:
         """
         self._began = self._saved = time.perf_counter()
         self._pace = Pace()
-        while self.state.epoch < self.recipe.epochs and not self.state.ended:
-            self._train_epoch()
-            self._end_epoch()
+        try:
+            while self.state.epoch < self.recipe.epochs and not self.state.ended:
+                self._train_epoch()
+                self._end_epoch()
+        finally:
+            self._first.hold(False)
         if self._anybody_asked():
             self._stop()
 
@@ -168,6 +173,8 @@ class Session:
             for numbers, taken in feed:
                 self._step(numbers, taken, len(plan[state.step]), epoch, len(plan))
                 self._tell("train", state.step, len(plan), state.sums)
+                if self.group.size == 1 and self._interrupt.asked:
+                    self._stop()
                 if time.perf_counter() - self._saved > self._save_every:
                     self.save()
 
@@ -179,6 +186,8 @@ class Session:
         images = self._augmented(images, numbers, epoch)
         images = pixels.scaled(images, recipe.scale)
         labels = torch.from_numpy(self._labels[numbers]).to(self.device)
+        if recipe.freeze:
+            self._first.hold(state.taken >= recipe.freeze * recipe.epochs * steps)
         self._rate = recipe.learning_rate * factor(recipe.schedule, state.taken, recipe.epochs * steps, recipe.warmup)
         try:
             outcome = self._stepper.step(
@@ -286,7 +295,7 @@ class Session:
 
         sums = Sums()
         plan = [self.group.part(batch) for batch in in_turn(self.plan.there(self.plan.split.validation), size)]
-        with torch.inference_mode(), Feed(self.plan.samples, plan) as feed:
+        with torch.no_grad(), Feed(self.plan.samples, plan) as feed:
             for done, (numbers, taken) in enumerate(feed, 1):
                 if len(numbers):
                     images = pixels.scaled(pixels.unit(taken, self.device), self.recipe.scale)
