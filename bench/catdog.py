@@ -3,7 +3,7 @@
     python bench/catdog.py                   # what the model card says, measured again; exits 1 when a promise fails
     python bench/catdog.py --train RUN       # the training itself, with the photos of the test kept away from it
     python bench/catdog.py --bundle RUN      # put the network of that training into the package, in half the bytes
-    python bench/catdog.py --tutorial RUN    # the tutorial's network and recipe, 25 epochs on 2,000 photos (of 300x300, or --size)
+    python bench/catdog.py --tutorial RUN    # the tutorial's network and recipe, 25 epochs on 2,000 photos (--size 300)
 
 Needs the folder of data beside the repository (``--data``). A photo of ``cats_dogs_128`` is for the test where the
 hash of its file, keyed with the seed 1337, is below 0.1 of its range, and for validation where it is below 0.2: the
@@ -124,8 +124,8 @@ def parts(data: Path) -> dict[str, Photos]:
         pets = list(csv.DictReader(file))
     return {
         "validation": some(squares, choosing, "validation (chose epoch and temperature)"),
-        "test": some(squares, tested & ~twins, "test, 128x128 made 224x224"),
-        "originals": some(originals, side < TEST, "their originals (those at hand), stretched to 224x224"),
+        "test": some(squares, tested & ~twins, "test, squares of 128x128"),
+        "originals": some(originals, side < TEST, "originals of test photos (those at hand)"),
         "pets": Photos(
             "Oxford-IIIT pets (another set)",
             [data / "pets" / "images" / pet["file"] for pet in pets],

@@ -129,8 +129,8 @@ def test_two_networks_are_compared_on_the_same_data(capsys: pytest.CaptureFixtur
     both = ("--compare", f"dense,{TINY}", "--size", "12", "--epochs", "2", "--threads", "1", "--no-probe")
     assert run("photos", *both, "--out", "both") == 0
     out = capsys.readouterr().out
-    assert "network" in out
-    assert "dense" in out
+    assert out.splitlines()[-1] == "both/compare.png"
+    assert [line.split()[0] for line in out.splitlines()[-4:-2]] == ["dense", "conv(4,"]
     report = json.loads(Path("both/compare.json").read_text())
     assert [row["network"] for row in report["networks"]] == ["dense", TINY]
     dense, tiny = report["networks"]

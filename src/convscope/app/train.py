@@ -142,7 +142,7 @@ def trained(typed: Typed, job: Job, source: Source, chosen: Chosen, recipe: Reci
     parts = split(source.train, recipe.validation, recipe.seed)
     probe = _probe(job, source, chosen, recipe, parts)
     if not quiet:
-        _introduce(source, chosen, recipe, parts, out)
+        _introduce(source, chosen, recipe, parts, f"going on in {out}" if typed.resume else f"into {out}")
     about = {
         "source": job.data, "model": job.model or "",
         "probe": "none" if job.probe is None else job.probe,
@@ -175,7 +175,7 @@ def _how_to_go_on(out: Path, epoch: int) -> str:
     return f"stopped{reached}; go on with: convscope train --resume --out {printable(str(out))}"
 
 
-def _introduce(source: Source, chosen: Chosen, recipe: Recipe, parts: Any, out: Path) -> None:
+def _introduce(source: Source, chosen: Chosen, recipe: Recipe, parts: Any, last: str) -> None:
     height, width, channels = source.train.shape
     classes = source.train.classes
     names = ", ".join(classes[:10]) + (", ..." if len(classes) > 10 else "")
@@ -192,7 +192,7 @@ def _introduce(source: Source, chosen: Chosen, recipe: Recipe, parts: Any, out: 
     if getattr(source.train, "cached", False):
         size = len(source.train) * height * width * channels / 1e9
         lines.append(f"resized pixels are kept in {pixel_cache()}, {size:.1f} GB ({NO_CACHE} keeps none)")
-    for line in [*lines, f"into {out}"]:
+    for line in [*lines, last]:
         console().print(printable(line), soft_wrap=True)
 
 

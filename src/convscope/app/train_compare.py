@@ -145,7 +145,8 @@ def _finish(
     columns += [("test", "right")] if with_test else []
     columns += [("time", "right"), ("an epoch", "right")]
     out.print(table("", columns, [_cells(row, with_test=with_test) for row in rows]))
-    out.print(printable(f"\n{folder / PICTURE}"), soft_wrap=True)
+    print()
+    out.print(printable(str(folder / PICTURE)), soft_wrap=True)
 
 
 def _cells(row: Mapping[str, Any], *, with_test: bool) -> list[str]:

@@ -77,7 +77,7 @@ def contributions(trace: Trace, target: int | None = None) -> Contributions:
 
 
 def _backwards(trace: Trace, start: Step, first: Tensor) -> tuple[dict[int, Tensor], tuple[str, ...]]:
-    """The gradient of a score, ``first`` at ``start``, with respect to every step's value that it can be followed to."""
+    """The gradient of a score, ``first`` at ``start``, with respect to every value that it can be followed to."""
     gradients = {id(start): first.reshape(start.shape)}
     stopped: list[str] = []
     unknown: set[int] = set()  # steps some of whose influence on the score is not known

@@ -82,7 +82,7 @@ class Feed:
         self._stop.detach()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def __enter__(self) -> Feed:
+    def __enter__(self) -> Feed:  # noqa: PYI034 - beartype cannot check Self
         return self
 
     def __exit__(
