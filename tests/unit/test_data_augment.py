@@ -238,6 +238,15 @@ def test_colours_are_pillows(column: str, enhance: type, draw: float) -> None:
     assert np.abs(got - wanted).max() <= 1.6, "Pillow rounds in between"
 
 
+def test_brightness_comes_before_contrast() -> None:
+    levels = (np.random.default_rng(1).random((9, 11, 3)) * 80 + 80).astype(np.uint8)
+    brighter = ImageEnhance.Brightness(Image.fromarray(levels)).enhance(1.2)
+    wanted = np.asarray(ImageEnhance.Color(ImageEnhance.Contrast(brighter).enhance(0.7)).enhance(1.3), np.float32)
+    planes = torch.from_numpy(levels).permute(2, 0, 1)[None].float()
+    made = recoloured(planes, chances(bright=0.7, contrast=0.2, colour=0.8), 0.5, 255.0)
+    assert np.abs(made[0].permute(1, 2, 0).numpy() - wanted).max() <= 2.6, "Pillow rounds three times"
+
+
 def test_colours_stay_between_black_and_white_and_grey_works() -> None:
     for channels in (1, 3):
         images = pictures(channels=channels)

@@ -194,6 +194,13 @@ def test_resized_pixels_are_those_that_a_network_is_asked_about(kind: str) -> No
     assert np.abs(grey.astype(int) - np.asarray(Image.fromarray(wanted).convert("L"))).max() <= 1
 
 
+def test_a_photo_of_the_right_size_stays_as_it_is() -> None:
+    data = saved(photo(1))
+    wanted = open_image(data, name="x").pixels
+    for antialias in (True, False):
+        assert (decode_to(data, "x", wanted.shape[:2], antialias=antialias) == wanted).all()
+
+
 def test_without_antialiasing_it_is_bilinear_between_neighbours() -> None:
     pixels = photo(1, (64, 96))
     data = saved(pixels, "PNG")

@@ -123,7 +123,7 @@ def test_every_form_has_its_own(pets: Path, cache: Path) -> None:
     assert len(files(cache)) == 3
 
 
-@pytest.mark.parametrize("damage", ["cut", "longer", "empty", "trailer", "index", "other"])
+@pytest.mark.parametrize("damage", ["cut", "longer", "empty", "trailer", "index", "rows", "other"])
 def test_a_damaged_cache_is_made_anew(pets: Path, cache: Path, damage: str) -> None:
     opened(pets, cache).close()
     path = next(cache.iterdir())
@@ -136,6 +136,7 @@ def test_a_damaged_cache_is_made_anew(pets: Path, cache: Path, damage: str) -> N
             "empty": b"",
             "trailer": data[:-16] + b"\xff" * 8 + data[-8:],
             "index": data[:rows] + b"[" * (len(data) - rows - 16) + data[-16:],
+            "rows": data[6 * 7 * 3 :],
             "other": data.replace(b'"version": 1', b'"version": 9'),
         }[damage]
     )

@@ -64,12 +64,10 @@ def contributions(trace: Trace, target: int | None = None) -> Contributions:
     chosen = trace.scores[0].index if target is None else target
     if not 0 <= chosen < len(trace.scores):
         raise CallError(f"class {target} does not exist; the network has {len(trace.scores)}, numbered from 0")
-    first = np.zeros(output.value.size, np.float32)
-    if trace.binary:
-        first[0] = 1.0 if chosen == 1 else -1.0
-    else:
-        first[chosen] = 1.0
     start = output.inputs[0] if output.kind in PROBABILITIES and output.inputs else output
+    first = np.zeros(max(start.value.size, output.value.size), np.float32)[: start.value.size]
+    place, sign = (0, 1.0 if chosen == 1 else -1.0) if trace.binary else (chosen, 1.0)
+    first[place : place + 1] = sign
     with torch.enable_grad():
         gradients, stopped = _backwards(trace, start, tensor(first))
     channels = {step.name: _by_channel(step, gradients[id(step)]) for step in trace if id(step) in gradients}
