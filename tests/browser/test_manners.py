@@ -19,7 +19,7 @@ WORD = re.compile(r"[A-Za-z][a-z]{2,}")
 COMMON = {
     "convscope", "conv", "scope", "export", "full", "Enter", "Space", "Esc", "Shift", "English", "float",
     "chelsea", "coffee", "astronaut", "Sigmoid", "Softmax", "tutorial", "cats", "dogs", "fashion", "cnn", "dense",
-    "lenet", "cat", "max", "min", "exp", "log", "Log",
+    "lenet", "cat", "catdog", "vgg", "max", "min", "exp", "log", "Log",
 }  # fmt: skip
 
 
