@@ -244,7 +244,9 @@ def test_brightness_comes_before_contrast() -> None:
     wanted = np.asarray(ImageEnhance.Color(ImageEnhance.Contrast(brighter).enhance(0.7)).enhance(1.3), np.float32)
     planes = torch.from_numpy(levels).permute(2, 0, 1)[None].float()
     made = recoloured(planes, chances(bright=0.7, contrast=0.2, colour=0.8), 0.5, 255.0)
-    assert np.abs(made[0].permute(1, 2, 0).numpy() - wanted).max() <= 3.4, "Pillow cuts off three times, and rounds the mean"
+    assert np.abs(made[0].permute(1, 2, 0).numpy() - wanted).max() <= 3.4, (
+        "Pillow cuts off three times, and rounds the mean"
+    )
 
 
 def test_colours_stay_between_black_and_white_and_grey_works() -> None:
