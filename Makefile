@@ -59,6 +59,11 @@ bench: $(VENV)/ready-test
 	$(BIN)/python bench/trace.py
 	$(BIN)/python bench/viewer.py
 	$(BIN)/python bench/serve.py
+	$(BIN)/python bench/folder.py
+	$(BIN)/python bench/train_fashion.py
+	$(BIN)/python bench/fashion.py
+	$(BIN)/python bench/catdog.py
+	$(BIN)/python bench/resume.py
 
 gallery: $(VENV)/ready-test
 	$(BIN)/python examples/make_gallery.py

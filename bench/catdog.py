@@ -1,9 +1,7 @@
-"""How good the bundled network ``catdog`` is on photos that it never saw, and how it was trained.
+"""How good the bundled network ``catdog`` is on photos that it never saw; ``catdog_training.py`` trains it.
 
     python bench/catdog.py                   # what the model card says, measured again; exits 1 when a promise fails
-    python bench/catdog.py --train RUN       # the training itself, with the photos of the test kept away from it
-    python bench/catdog.py --bundle RUN      # put the network of that training into the package, in half the bytes
-    python bench/catdog.py --tutorial RUN    # the tutorial's network and recipe, 25 epochs on 2,000 photos (--size 300)
+    python bench/catdog.py --network RUN     # the same of another network
 
 Needs the folder of data beside the repository (``--data``). A photo of ``cats_dogs_128`` is for the test where the
 hash of its file, keyed with the seed 1337, is below 0.1 of its range, and for validation where it is below 0.2: the
@@ -21,7 +19,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -176,105 +173,16 @@ def measured(data: Path, network: str, size: tuple[int, int] | None) -> list[str
     return failed
 
 
-class Without:
-    """Samples of a folder without some of them, for :func:`convscope.train.fit`."""
-
-    def __init__(self, samples: Any, which: np.ndarray) -> None:
-        self.samples, self.which = samples, which
-        self.classes, self.shape = samples.classes, samples.shape
-        self.labels = samples.labels[which]
-        self.names = [samples.names[i] for i in which]
-        self.keys = [samples.keys[i] for i in which]
-
-    def __len__(self) -> int:
-        return len(self.which)
-
-    def take(self, indices: np.ndarray) -> np.ndarray:
-        return np.asarray(self.samples.take(self.which[indices]))
-
-
-CARD = (
-    "Cat or dog, trained by convscope on 16,136 photos of the cats-vs-dogs set; catdog.md beside this file says how, "
-    "how good it is, and where its limits are. Apache-2.0."
-)
-
-
-def bundle(run: Path, size: int | None, fit: Any) -> None:
-    """Save the network of a training as the one that comes along, kernels as float16.
-
-    Args:
-        run: folder of the training.
-        size: pixels a side that a photo is brought to, None for those of the training.
-        fit: how a photo of other proportions gets there.
-    """
-    from dataclasses import replace
-
-    from convscope.adapters.saved import NAME_IN_RUN, Saved
-    from convscope.spec import build
-    from convscope.train.export import export_network
-    from convscope.weights import load_into, read
-
-    file = run / NAME_IN_RUN
-    said = Saved.read(read(file).metadata)
-    assert said.spec is not None
-    assert said.preprocessing is not None
-    assert said.preprocessing.size is not None
-    model = build(said.spec, (3, *said.preprocessing.size))
-    load_into(model, file)
-    how = replace(said.preprocessing, size=(size, size) if size else said.preprocessing.size, fit=fit)
-    export_network(
-        FOLDER / "catdog.safetensors", model, said.spec, said.labels, how, said.calibration, "catdog", CARD, half=True
-    )
-    print(f"{FOLDER / 'catdog.safetensors'}: {(FOLDER / 'catdog.safetensors').stat().st_size:,} bytes")
-
-
-def train(samples: Any, net: str, recipe: Any, run: Path) -> None:
-    """Train in the product's own loop; a run that was stopped goes on."""
-    from convscope.spec import build, load
-    from convscope.train import fit
-
-    spec = load(net)
-
-    def watch(progress: Any) -> None:
-        if progress.row:
-            print({name: round(value, 4) for name, value in progress.row.items()}, flush=True)
-        elif progress.note:
-            print(progress.note, flush=True)
-
-    height, width, channels = samples.shape
-    model = build(spec, (channels, height, width), seed=recipe.seed)
-    done = fit(model, samples, recipe, run, resume=run.exists(), watch=watch, spec=spec.text(), title=net)
-    print(done)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=DATA, help="the folder of photos")
-    parser.add_argument("--network", default="catdog", help="another network to measure")
+    parser.add_argument(
+        "--network", default="catdog", help="another network to measure: a file, the folder of a training"
+    )
     parser.add_argument("--size", type=int, help="another size of its input")
-    parser.add_argument("--train", type=Path, metavar="RUN", help="train anew, into this folder")
-    parser.add_argument("--bundle", type=Path, metavar="RUN", help="put the network of this training into the package")
-    parser.add_argument("--fit", default="stretch", choices=("stretch", "crop", "pad"), help="with --bundle")
-    parser.add_argument("--tutorial", type=Path, metavar="RUN", help="train the tutorial's network into this folder")
     arguments = parser.parse_args()
     if not arguments.data.is_dir():
         sys.exit(f"the folder of photos is missing: {arguments.data}")
-    if arguments.train or arguments.tutorial:
-        from convscope.data.folder import open_folder
-        from convscope.train.recipes import recipe_for
-
-        if arguments.tutorial:
-            samples: Any = open_folder(arguments.data / "cats_dogs_photos", (arguments.size or 300,) * 2)
-            # So few photos make 13 steps an epoch at the tutorial's batch of 128; it names 32 as well.
-            train(samples, "cats-dogs", recipe_for("cats-dogs").replace(batch=32), arguments.tutorial)
-        else:
-            samples = open_folder(arguments.data / "cats_dogs_128", (224, 224))
-            kept = np.flatnonzero(keyed_draws(samples.keys, SEED) >= TEST)
-            train(Without(samples, kept), "catdog", recipe_for("catdog"), arguments.train)
-        return
-    if arguments.bundle:
-        bundle(arguments.bundle, arguments.size, arguments.fit)
-        return
     side = arguments.size
     failed = measured(arguments.data, arguments.network, (side, side) if side else None)
     for promise in failed:

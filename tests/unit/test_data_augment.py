@@ -11,7 +11,7 @@ from scipy import ndimage
 from convscope.data import warping
 from convscope.data.augment import PURPOSES, Augment, augment
 from convscope.data.draws import draws
-from convscope.data.painting import erased, recoloured
+from convscope.data.painting import erased, greyed, recoloured
 from convscope.errors import DataError
 
 WHICH = np.array([3, 14, 15, 92, 65, 35])
@@ -38,7 +38,13 @@ def chances(**columns: float) -> np.ndarray:
 
 @pytest.mark.parametrize(
     "text",
-    ["none", "flip", "flip,rotation=0.1", "shift=2", "flip,rotation=0.05,shift=3,crop=0.6,colour=0.2,erase=0.25"],
+    [
+        "none",
+        "flip",
+        "flip,rotation=0.1",
+        "shift=2",
+        "flip,rotation=0.05,shift=3,crop=0.6,colour=0.2,erase=0.25,grey=0.1",
+    ],
 )
 def test_text_and_value_are_the_same(text: str) -> None:
     assert str(Augment.parse(text)) == text
@@ -55,7 +61,7 @@ def test_nothing_is_nothing() -> None:
 @pytest.mark.parametrize(
     ("text", "match"),
     [
-        ("spin=0.1", "there is no augmentation 'spin'; choose from flip, rotation, shift, crop, colour, erase"),
+        ("spin=0.1", "there is no augmentation 'spin'; choose from flip, rotation, shift, crop, colour, erase, grey"),
         ("rotation", "the augmentation rotation cannot be ''; write = and a number behind it"),
         ("rotation=fast", "rotation cannot be 'fast'"),
         ("rotation=36", "rotation=36.0 is none; give a number from 0 to 0.5, in turns"),
@@ -172,6 +178,13 @@ def test_rotation_is_scipys(size: tuple[int, int]) -> None:
             np.testing.assert_allclose(channel, wanted, atol=2e-5)
 
 
+def test_places_are_those_of_affine_grid() -> None:
+    theta = torch.from_numpy(np.random.default_rng(0).normal(0, 1, (5, 2, 3)).astype(np.float32))
+    for size in ((1, 1), (3, 7), (16, 5)):
+        wanted = torch.nn.functional.affine_grid(theta, [5, 1, *size], align_corners=False)
+        torch.testing.assert_close(warping._places(theta, size), wanted, rtol=0, atol=2e-6)
+
+
 def test_rotations_reach_their_limit_both_ways() -> None:
     angles = (2 * draws(np.arange(5000), 2, seed=1, epoch=0)[:, 1] - 1) * 0.1
     assert angles.min() == pytest.approx(-0.1, abs=0.001)
@@ -257,6 +270,20 @@ def test_colours_stay_between_black_and_white_and_grey_works() -> None:
         assert not torch.equal(made, images)
     grey = pictures(1, 1).expand(-1, 3, -1, -1)
     np.testing.assert_allclose(recoloured(grey, chances(colour=1.0), 1.0, 1.0).numpy(), grey.numpy(), atol=1e-6)
+
+
+def test_a_share_of_the_pictures_is_grey_as_pillow_makes_it() -> None:
+    chance = draws(np.arange(400), PURPOSES, seed=1, epoch=0)
+    pixels = np.random.default_rng(0).integers(0, 256, (400, 5, 7, 3), np.uint8)
+    images = torch.from_numpy(pixels).permute(0, 3, 1, 2).float()
+    made = greyed(images, chance, 0.3).permute(0, 2, 3, 1).numpy()
+    chosen = chance[:, 16] < 0.3
+    assert 90 < chosen.sum() < 150
+    assert (made[~chosen] == pixels[~chosen]).all()
+    for found, pixel in zip(made[chosen], pixels[chosen], strict=True):
+        wanted = np.asarray(Image.fromarray(pixel).convert("L"), np.float32)
+        np.testing.assert_allclose(found, np.repeat(wanted[..., None], 3, 2), atol=1)
+    assert torch.equal(greyed(images[:, :1], chance, 1.0), images[:, :1])
 
 
 def test_erasing_paints_one_rectangle_in_its_share_of_pictures() -> None:

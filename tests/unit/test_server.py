@@ -72,7 +72,7 @@ def test_the_shelf_and_what_to_begin_with(server: Running) -> None:
     assert {network["id"] for network in state["networks"]} == {*names(), *shelf()}
     first = [(network["id"], network["kind"]) for network in state["networks"][: len(names())]]
     assert first == [(name, "trained") for name in names()]
-    assert state["default"] == {"picture": "chelsea", "network": "tutorial-1", "seed": 0, "scale": None, "size": None}
+    assert state["default"] == {"picture": "chelsea", "network": "catdog", "seed": 0, "scale": None, "size": None}
     sample = server.ask("GET", "/api/samples/chelsea")
     assert sample.headers["content-type"] == "image/png"
     assert Image.open(io.BytesIO(sample.body)).size == (320, 213)

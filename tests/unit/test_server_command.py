@@ -83,7 +83,7 @@ def test_bare_convscope_is_serve_with_a_browser(tmp_path: Path) -> None:
     browser.chmod(0o755)
     with started(tmp_path, env={"BROWSER": f"{browser} %s"}) as (_, line), entered(line) as (connection, cookie):
         connection.request("GET", "/api/state", headers=cookie)
-        assert '"default":{"picture":"chelsea","network":"tutorial-1"' in connection.getresponse().read().decode()
+        assert '"default":{"picture":"chelsea","network":"catdog"' in connection.getresponse().read().decode()
         while not (tmp_path / "opened").exists() or not (tmp_path / "opened").read_text():
             continue
     assert (tmp_path / "opened").read_text() in line

@@ -11,13 +11,16 @@ import pytest
 import torch
 from PIL import Image
 
+from convscope.data.samples import ArraySamples
 from convscope.draw.chart import COLORS, Line, chart, steps
 from convscope.draw.theme import LIGHT
 from convscope.errors import CallError
-from convscope.train import pictures
+from convscope.spec import build, parse
+from convscope.train import fit, pictures
 from convscope.train.confusion import RIGHT, confusion_picture
 from convscope.train.curves import best_epoch, comparison_picture, curves_picture
 from convscope.train.evaluate import Evaluation, evaluate, evaluate_model
+from convscope.train.recipe import Recipe
 from convscope.train.wrong import CELL, wrong_picture
 from drawing import has, rgb
 
@@ -253,3 +256,17 @@ def test_all_pictures_are_written_and_named(tmp_path: Path) -> None:
     assert names == {"curves": "curves.png", "confusion": "confusion.png", "wrong": "wrong.png"}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["confusion.png", "curves.png", "wrong.png"]
     assert pictures.save_pictures(tmp_path / "none", [], None, collection(3)) == {}
+
+
+@pytest.mark.parametrize(("count", "rough"), [(98, False), (120, True), (600, False)])
+def test_probabilities_are_calibrated_where_enough_was_held_out(tmp_path: Path, count: int, rough: bool) -> None:
+    draws = np.random.default_rng(1)
+    images, labels = draws.integers(0, 256, (count, 4, 4, 1), np.uint8), draws.integers(0, 2, count)
+    samples = ArraySamples(images, labels, ["no", "yes"])
+    recipe = Recipe(epochs=1, batch=16, validation=0.9 if count == 600 else 0.48)
+    run = fit(build(parse("conv(2, 3) | gap | dense(2)"), (1, 4, 4)), samples, recipe, tmp_path / "run")
+    held_out, written = len(run.split.validation), (tmp_path / "run" / "reliability.png").exists()
+    found = run.report["calibration"]
+    assert written is (held_out >= 50) is (found is not None)
+    assert (found is None) is (count == 98)
+    assert any(f"on {held_out} samples only" in note for note in run.notes) is rough

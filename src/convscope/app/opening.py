@@ -20,11 +20,10 @@ SHAPE = re.compile(r"(\d{1,6})x(\d{1,6})(?:x(\d{1,4}))?")
 
 
 GIB = 1 << 30
-#: The network that stands in where none is given.
-DEFAULT_NET = "tutorial-1"
-#: The same where one is needed whose text is varied, or that was trained.
+#: The trained network that stands in where none is given.
+DEFAULT_NET = "catdog"
+#: The same where a text is varied, whose weights are random.
 DEFAULT_SPEC = "tutorial-1"
-DEFAULT_CLASSIFIER = "catdog"
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ import typer
 
 SPEC_HELP = (
     "A network as text, e.g. 'conv(8, 3) | relu | maxpool(2)'; a file with it; or a name: tutorial-1, fashion-cnn, "
-    "fashion-dense, cats-dogs, lenet-cat."
+    "fashion-vgg, fashion-dense, lenet-5, cats-dogs, lenet-cat. Its weights are random, unless --weights gives some."
 )
 MODEL_HELP = (
-    "A network of yours: package.module:function that returns a torch.nn.Module, or a .safetensors network that "
-    "convscope saved."
+    "A trained network: catdog or fashion, which come along; the folder of a training; a .safetensors network that "
+    "convscope saved; or package.module:function that returns a torch.nn.Module."
 )
 IMAGE_HELP = "A photo; or chelsea, astronaut, coffee. Without it: chelsea."
 LAYER_HELP = "Only this step ('layer1.*' for several); repeat it for more."
@@ -21,7 +21,9 @@ LAYER_HELP = "Only this step ('layer1.*' for several); repeat it for more."
 Image = Annotated[str | None, typer.Argument(metavar="[IMAGE]", help=IMAGE_HELP, show_default=False)]
 Net = Annotated[str | None, typer.Option("--net", metavar="SPEC", help=SPEC_HELP)]
 Nets = Annotated[list[str] | None, typer.Option("--net", metavar="SPEC", help=f"{SPEC_HELP} Repeat it for more rows.")]
-Model = Annotated[str | None, typer.Option("--model", metavar="REF", help=MODEL_HELP)]
+Model = Annotated[
+    str | None, typer.Option("--model", metavar="REF", help=f"{MODEL_HELP} Without --net and --model: catdog.")
+]
 Models = Annotated[
     list[str] | None, typer.Option("--model", metavar="REF", help=f"{MODEL_HELP} Repeat it for more rows.")
 ]

@@ -17,7 +17,7 @@ import typer
 from convscope import __version__
 from convscope.adapters import Options
 from convscope.app.console import note, print_json, printable, stages
-from convscope.app.opening import DEFAULT_CLASSIFIER, SCALES, parsed_size
+from convscope.app.opening import DEFAULT_NET, SCALES, parsed_size
 from convscope.errors import CallError, OutputError
 from convscope.predicting import Classifier, Failure, Prediction, find_photos
 
@@ -56,7 +56,7 @@ def run(wish: Wish) -> None:
     if wish.table is not None and wish.table.exists() and not wish.overwrite:
         raise OutputError(f"{str(wish.table)!r} exists already; choose another name, or add --overwrite to replace it")
     photos = find_photos(wish.images)
-    classifier = Classifier(wish.model or DEFAULT_CLASSIFIER, options)
+    classifier = Classifier(wish.model or DEFAULT_NET, options)
     top = wish.top or (IN_JSON if wish.as_json else IN_LINES)
     told: list[dict[str, Any]] = []
     failed: list[dict[str, str]] = []

@@ -224,7 +224,8 @@ def _probe(job: Job, source: Source, chosen: Chosen, recipe: Recipe, parts: Any)
 @contextlib.contextmanager
 def _in_place_of(out: Path, *, overwrite: bool) -> Iterator[Any]:
     """Put an earlier training aside, remove it once the new one has begun, and bring it back if that never happens."""
-    if not overwrite or not (out / CONFIG).is_file():
+    # of several processes, the first one does it before the others may look
+    if not overwrite or not leads() or not (out / CONFIG).is_file():
         yield lambda: None
         return
     if out.is_symlink():

@@ -21,6 +21,7 @@ LISTED = (
     ("curves", "curves.png", "loss and accuracy over the epochs"),
     ("confusion", "confusion.png", "which class is taken for which"),
     ("wrong", "wrong.png", "the mistakes of which it is surest"),
+    ("reliability", "reliability.png", "how often it is right where it says how sure it is"),
     ("film", "film.png", "one photo after every epoch"),
     ("probe", "probe", "the same as traces, for convscope export"),
     ("metrics", "metrics.csv", "the numbers of every epoch"),

@@ -17,7 +17,7 @@ else:
     # Reading a recipe needs no torch.
     Tensor = object
 
-PURPOSES = 16
+PURPOSES = 17
 """Random numbers that one picture uses; each change has its own, so that one more leaves the others as they were."""
 
 
@@ -32,6 +32,7 @@ class Augment:
         crop: least share of the area that is cut out and brought back to size, above 0 to 1; 1 cuts nothing.
         colour: largest change of brightness, contrast and saturation, 0..1, each as a factor around 1.
         erase: share of the pictures in which a random rectangle is painted over, 0..1.
+        grey: share of the pictures that lose their colours, 0..1.
 
     What comes in over an edge is the picture mirrored there.
 
@@ -39,7 +40,7 @@ class Augment:
         DataError: a value makes no sense.
 
     >>> Augment.parse("flip,rotation=0.1")
-    Augment(flip=True, rotation=0.1, shift=0, crop=1.0, colour=0.0, erase=0.0)
+    Augment(flip=True, rotation=0.1, shift=0, crop=1.0, colour=0.0, erase=0.0, grey=0.0)
     >>> str(Augment(flip=True, shift=2)), str(Augment())
     ('flip,shift=2', 'none')
     """
@@ -50,11 +51,13 @@ class Augment:
     crop: float = 1.0
     colour: float = 0.0
     erase: float = 0.0
+    grey: float = 0.0
 
     def __post_init__(self) -> None:
         _check("rotation", self.rotation, 0, 0.5, "a number from 0 to 0.5, in turns")
         _check("colour", self.colour, 0, 1, "a number from 0 to 1")
         _check("erase", self.erase, 0, 1, "a number from 0 to 1")
+        _check("grey", self.grey, 0, 1, "a number from 0 to 1")
         _check("crop", self.crop, 0.01, 1, "the least share of the area, from 0.01 to 1")
         if isinstance(self.shift, bool) or not isinstance(self.shift, int) or not 0 <= self.shift <= 10_000:
             raise DataError(f"the augmentation shift={self.shift!r} is none; give whole pixels, 0 or more")
@@ -127,7 +130,7 @@ def augment(
 
     What happens to a sample depends on (seed, epoch, sample number) alone: not on the batch it is in, the process
     that does it, nor where a training was resumed. Order: flip, rotation, shift, crop (together one sampling,
-    bilinear), then colour, then erasing.
+    bilinear), then grey, then colour, then erasing.
 
     Args:
         images: values from 0 (black) to ``white``, of any floating type, on any device; not written to.
@@ -147,13 +150,15 @@ def augment(
     (2, 3, 8, 8)
     """
     from convscope.data.draws import draws
-    from convscope.data.painting import erased, recoloured
+    from convscope.data.painting import erased, greyed, recoloured
     from convscope.data.warping import warped
 
     if len(which) != len(images):
         raise DataError(f"there are {len(images)} images and {len(which)} sample numbers; give one number an image")
     chance = draws(which, PURPOSES, seed=seed, epoch=epoch)
     images = warped(images, chance, how, size or (images.shape[2], images.shape[3]))
+    if how.grey:
+        images = greyed(images, chance, how.grey)
     if how.colour:
         images = recoloured(images, chance, how.colour, white)
     return erased(images, chance, how.erase) if how.erase else images

@@ -18,10 +18,11 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from convscope.errors import DataError
 from convscope.image.picture import printable
+from convscope.store.atomic import hold
 
 if TYPE_CHECKING:
     from requests import Response
@@ -152,7 +153,7 @@ def _workplace(remote: Remote, folder: Path) -> Iterator[Path]:
     work = folder / f".{remote.name}.download"
     work.mkdir(parents=True, exist_ok=True)
     with (work / "lock").open("wb") as lock:
-        if not _lock(lock):
+        if not hold(lock):
             raise DataError(
                 f"'{remote.name}' is being downloaded by another process into '{folder}'; wait until it is done"
             )
@@ -161,19 +162,6 @@ def _workplace(remote: Remote, folder: Path) -> Iterator[Path]:
                 path.unlink()
         yield work
     shutil.rmtree(work, ignore_errors=True)
-
-
-def _lock(file: BinaryIO) -> bool:
-    """Whether nobody else holds ``file``; always true on Windows."""
-    try:
-        import fcntl
-    except ImportError:
-        return True
-    try:
-        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
 
 
 def _disk_sentence(remote: Remote, folder: Path, error: OSError) -> str:

@@ -1,4 +1,4 @@
-"""Random changes of the values of pictures: colour, and rectangles that are painted over."""
+"""Random changes of the values of pictures: grey, colour, and rectangles that are painted over."""
 
 from __future__ import annotations
 
@@ -10,6 +10,29 @@ from jaxtyping import Float, Float64
 _LUMA = (0.299, 0.587, 0.114)
 # Zhong et al., "Random Erasing Data Augmentation", 2017: shares of the area, and proportions from 0.3 to 1 / 0.3.
 _LEAST_AREA, _MOST_AREA, _MOST_ASPECT = 0.02, 0.33, float(-np.log(0.3))
+
+
+def greyed(
+    images: Float[torch.Tensor, "n c h w"], chance: Float64[np.ndarray, "n _"], share: float
+) -> Float[torch.Tensor, "n c h w"]:
+    """Some of the pictures without their colours; each channel is then the picture's grey.
+
+    A network that may rely on colour takes every brown cat for a dog where most brown animals of its data are dogs.
+
+    Args:
+        images: one or three channels of any values; one channel is grey already.
+        chance: numbers of 0..1, of which the column 16 is used.
+        share: of the pictures that this happens to, 0..1.
+    """
+    if images.shape[1] != 3:
+        return images
+    chosen = torch.from_numpy(chance[:, 16] < share).to(images.device)
+    return torch.where(chosen[:, None, None, None], _grey(images), images)
+
+
+def _grey(images: Float[torch.Tensor, "n 3 h w"]) -> Float[torch.Tensor, "n 1 h w"]:
+    weights = torch.tensor(_LUMA).to(images)[None, :, None, None]
+    return (images * weights).sum(1, keepdim=True)
 
 
 def recoloured(
@@ -27,8 +50,7 @@ def recoloured(
     """
     factors = torch.from_numpy(1 + (2 * chance[:, 8:11] - 1) * amount).to(images)
     bright, contrast, colour = (factors[:, i, None, None, None] for i in range(3))
-    weights = torch.tensor(_LUMA).to(images)[None, :, None, None] if images.shape[1] == 3 else 1
-    grey = (images * weights).sum(1, keepdim=True) if images.shape[1] == 3 else images
+    grey = _grey(images) if images.shape[1] == 3 else images
     mean = grey.mean((2, 3), keepdim=True)
     # The three changes are linear: their product, written out.
     made = images * (bright * contrast * colour) if images.shape[1] == 3 else images * (bright * contrast)

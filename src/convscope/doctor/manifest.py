@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 
 from convscope.errors import OutputError
 from convscope.image.picture import printable
+from convscope.store.atomic import hold
 
 NAME = "manifest.jsonl"
 FILES = "files"
@@ -107,7 +108,7 @@ def opened(quarantine: Path) -> Iterator[Manifest]:
     except OSError as error:
         raise OutputError(f"'{printable(str(path))}' cannot be written: {error.strerror}; choose --to DIR") from error
     with stream:
-        if not _lock(stream):
+        if not hold(stream):
             raise OutputError(f"another convscope is at work on '{printable(str(quarantine))}'; wait for it")
         stream.seek(0)
         yield Manifest(stream)
@@ -131,15 +132,3 @@ def _is_inside(path: object) -> bool:
     if not isinstance(path, str) or not path or "\0" in path or path.startswith(("/", "\\")):
         return False
     return ".." not in PurePosixPath(path).parts
-
-
-def _lock(stream: BinaryIO) -> bool:
-    try:
-        import fcntl
-    except ImportError:
-        return True
-    try:
-        fcntl.flock(stream.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True

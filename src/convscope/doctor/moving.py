@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import hashlib
 import os
 import shutil
 from pathlib import Path
+
+from convscope.store.atomic import sync_folder
 
 _PART = ".convscope-part"
 
@@ -59,18 +60,6 @@ def digest_of(path: Path) -> str:
 def part_of(target: Path) -> Path:
     """Where the copy of a file grows before it becomes ``target``; a process that is killed leaves it there."""
     return target.with_name(f".{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]}{_PART}")
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in it survive a power cut, where the system can do that."""
-    if os.name != "posix":
-        return
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _rename(source: Path, target: Path) -> None:

@@ -21,9 +21,10 @@ from convscope.doctor import manifest
 from convscope.doctor.checkup import Checkup, Unwatched, Watch
 from convscope.doctor.findings import KINDS, Finding
 from convscope.doctor.manifest import FILES, Entry, Manifest
-from convscope.doctor.moving import digest_of, is_same_file, move, part_of, sync_folder
+from convscope.doctor.moving import digest_of, is_same_file, move, part_of
 from convscope.errors import OutputError
 from convscope.image.picture import printable
+from convscope.store.atomic import sync_folder
 
 ENDING = "-quarantine"
 

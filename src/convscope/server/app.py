@@ -45,7 +45,7 @@ class Settings:
     keys: Keys
     pictures: Sequence[Picture] = ()
     networks: Sequence[Offer] = ()
-    begin: str = "tutorial-1"
+    begin: str = "catdog"
     usual: RunSettings = field(default_factory=RunSettings)
     limits: Limits = field(default_factory=Limits)
     web: Traversable | None = None

@@ -48,7 +48,7 @@ def replacing(path: str | PathLike[str], *, overwrite: bool = True) -> Iterator[
             os.fsync(file.fileno())
         _check(target, overwrite)
         temporary.replace(target)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
     except OSError as error:
         raise OutputError(
             f"cannot write '{target}': {_why(error)}; nothing was changed, so make room or give another place"
@@ -76,15 +76,18 @@ def _create(folder: Path) -> tuple[BinaryIO, Path]:
     while True:
         path = folder / f"{_PREFIX}{secrets.token_hex(8)}{_SUFFIX}"
         file = path.open("xb")
-        _lock(file)
+        hold(file)
         # Between the two lines above, a sweeper may have taken it for abandoned.
         if path.exists():
             return file, path
         file.close()
 
 
-def _lock(file: BinaryIO) -> bool:
-    """Whether nobody else holds ``file``. Always true on Windows, where an open file cannot be removed."""
+def hold(file: BinaryIO) -> bool:
+    """Take ``file`` until it is closed; False where another process holds it.
+
+    Always true on Windows, where an open file cannot be removed.
+    """
     try:
         import fcntl
     except ImportError:
@@ -101,7 +104,7 @@ def _sweep(folder: Path) -> None:
     """Remove what killed writers left in ``folder``; once per process is enough."""
     for path in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
         with contextlib.suppress(OSError), path.open("rb") as file:
-            abandoned = _lock(file)
+            abandoned = hold(file)
             if abandoned and os.name == "posix":
                 path.unlink()
         if os.name != "posix":
@@ -109,7 +112,7 @@ def _sweep(folder: Path) -> None:
                 path.unlink()
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make the new name survive a power cut; a system that cannot do that for folders is let be."""
     if os.name != "posix":
         return

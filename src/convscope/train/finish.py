@@ -27,9 +27,11 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from convscope.train.calibrate import Calibration
+
 REPORT = "report.json"
-FEWEST_TO_CALIBRATE = 20
-"""Fewer held-out samples say nothing about probabilities."""
+FEWEST_TO_CALIBRATE, FEW_TO_CALIBRATE = 50, 300
+"""Fewer held-out samples than the first say nothing about probabilities; fewer than the second only roughly."""
 
 
 def finish(
@@ -85,6 +87,8 @@ def finish(
     calibration = None
     if held_out is not None and len(held_out) >= FEWEST_TO_CALIBRATE:
         calibration = _tried("calibrate the probabilities", remark, lambda: _calibrated(held_out))
+        if calibration is not None and len(held_out) < FEW_TO_CALIBRATE:
+            remark(f"the probabilities were calibrated on {len(held_out)} samples only, so take them as rough")
     how = preprocessing or _as_trained(plan.samples, recipe)
     export_network(folder / NETWORK, model, spec or None, classes, how, calibration, title, card)
     tested = None
@@ -93,6 +97,8 @@ def finish(
         tested = _tried("test the network", remark, lambda: _evaluated(model, test, every, recipe, device))
     shown, where = (tested, test) if tested is not None else (held_out, plan.samples)
     files = _tried("draw the pictures", remark, lambda: _drawn(folder, rows, shown, where, title)) or {}
+    if calibration is not None:
+        files |= _tried("draw the calibration", remark, lambda: _reliability(folder, held_out, calibration)) or {}
     report = {
         "title": title,
         "classes": list(classes),
@@ -139,7 +145,7 @@ def _evaluated(
     return evaluate(forward, samples, which, preprocess=preprocess, batch=512 if side <= 64 else 64)
 
 
-def _calibrated(found: Evaluation) -> Any:
+def _calibrated(found: Evaluation) -> Calibration:
     from convscope.train.calibrate import fit_temperature
 
     return fit_temperature(found.logits, found.labels)
@@ -157,6 +163,13 @@ def _drawn(
     from convscope.train.pictures import save_pictures
 
     return save_pictures(folder, rows, found, samples, title=title)
+
+
+def _reliability(folder: Path, found: Evaluation | None, calibration: Calibration) -> dict[str, str]:
+    from convscope.train.pictures import save_reliability
+
+    assert found is not None
+    return save_reliability(folder, found, calibration)
 
 
 def _tried(what: str, remark: Callable[[str], None], work: Callable[[], Any]) -> Any:

@@ -13,20 +13,23 @@ from PIL import Image
 from convscope.data.augment import Augment
 from convscope.draw import save_png
 from convscope.errors import CallError
+from convscope.train.calibrate import Calibration
 from convscope.train.confusion import confusion_picture
 from convscope.train.curves import comparison_picture, curves_picture
 from convscope.train.evaluate import Evaluation
 from convscope.train.film import film_strip
 from convscope.train.probes import traces
+from convscope.train.reliability import reliability_picture
 from convscope.train.wrong import wrong_picture
 
 __all__ = [
-    "comparison_picture", "confusion_picture", "curves_picture", "film_strip", "save_film", "save_pictures",
-    "save_previews", "wrong_picture",
+    "comparison_picture", "confusion_picture", "curves_picture", "film_strip", "reliability_picture", "save_film",
+    "save_pictures", "save_previews", "save_reliability", "wrong_picture",
 ]  # fmt: skip
 
 PREVIEW, AUGMENTED = "preview.png", "augmented.png"
 CURVES, CONFUSION, WRONG, FILM = "curves.png", "confusion.png", "wrong.png", "film.png"
+RELIABILITY = "reliability.png"
 
 
 def save_previews(
@@ -86,6 +89,21 @@ def save_pictures(
         save_png(wrong_picture(evaluation, samples), folder / WRONG)
         names |= {"confusion": CONFUSION, "wrong": WRONG}
     return names | save_film(folder)
+
+
+def save_reliability(folder: Path, evaluation: Evaluation, calibration: Calibration) -> dict[str, str]:
+    """Write how often the network is right where it says how sure it is; the name of the file by kind.
+
+    Args:
+        folder: of the run.
+        evaluation: of the samples that the temperature was fitted on.
+        calibration: what was found on them.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    save_png(reliability_picture(evaluation.logits, evaluation.labels, calibration), folder / RELIABILITY)
+    return {"reliability": RELIABILITY}
 
 
 def save_film(folder: Path) -> dict[str, str]:
