@@ -279,7 +279,8 @@ def test_without_leave_the_network_is_not_used(library: Any, monkeypatch: pytest
 
 
 @pytest.mark.parametrize("name", ["hf:", "hf:a/b/c", "hf:../x", "hf:https://example.org/a", "hf:a b/c", "hf:a/\n"])
-def test_names_that_are_none(name: str, library: Any) -> None:
+def test_names_that_are_none(name: str, library: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # a folder called ../x would be one
     with pytest.raises(DataError, match="is no name of a data set; write hf:OWNER/NAME or hf:OWNER/NAME:CONFIG"):
         open_source(name)
 

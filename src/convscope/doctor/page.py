@@ -81,12 +81,12 @@ def _next(checkup: Checkup, outcome: Outcome | None) -> str:
         stayed = f"<p>These stayed:</p><ul>{left}</ul>" if left else ""
         return (
             f"<p>{_files(len(outcome.moved))} moved to <code>{_text(str(outcome.quarantine))}</code>. "
-            f"Everything comes back with <code>convscope doctor {folder} --undo</code>.</p>{stayed}"
+            f"Everything comes back with <code>convscope doctor {folder} <b>--undo</b></code>.</p>{stayed}"
         )
     if checkup.of_level(Level.PROBLEM):
         return (
             f"<p>Nothing was changed. <code>convscope doctor {folder} --fix quarantine</code> moves the files with "
-            "problems out of the way, and <code>--undo</code> brings them back.</p>"
+            "problems out of the way, and <code><b>--undo</b></code> brings them back.</p>"
         )
     return "<p>Nothing stands in the way of training.</p>"
 

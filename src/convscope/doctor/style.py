@@ -14,6 +14,7 @@ h3{display:inline;margin:0;font-size:1.05rem}
 .sub,footer{color:var(--soft);margin:.1rem 0 1rem}
 code{font:.9em ui-monospace,"Cascadia Mono",Menlo,monospace;background:var(--none);padding:.1em .35em;border-radius:4px;
 overflow-wrap:anywhere}
+code b{font-weight:inherit;white-space:nowrap}
 .tiles{display:flex;flex-wrap:wrap;gap:.75rem;list-style:none;padding:0}
 .tiles li{flex:1 1 9rem;background:var(--card);border:1px solid var(--line);border-left-width:5px;border-radius:8px;
 padding:.6rem .9rem;color:var(--soft)}
