@@ -6,7 +6,7 @@
 Needs the folder of data beside the repository (``--data``). A photo of ``cats_dogs_128`` is for the test where the
 hash of its file, keyed with the seed 1337, is below 0.1 of its range, and for validation where it is below 0.2: the
 same hash by which ``convscope train`` holds 0.2 out. So the training photos are those of that command, what is
-chosen on validation (the epoch, the temperature) has not seen the test, and who repeats it gets the same parts.
+chosen on validation (epochs, the temperature, the fit) has not seen the test, and who repeats it gets the same parts.
 Photos of the test that have a likeness elsewhere in the set are left out.
 """
 
@@ -120,7 +120,7 @@ def parts(data: Path) -> dict[str, Photos]:
     with (data / "pets" / "manifest.csv").open(newline="") as file:
         pets = list(csv.DictReader(file))
     return {
-        "validation": some(squares, choosing, "validation (chose epoch and temperature)"),
+        "validation": some(squares, choosing, "validation (chose epochs, temperature and fit)"),
         "test": some(squares, tested & ~twins, "test, squares of 128x128"),
         "originals": some(originals, side < TEST, "originals of test photos (those at hand)"),
         "pets": Photos(
