@@ -10,6 +10,9 @@ from jaxtyping import install_import_hook
 # An int is a number wherever a float is asked for, as in the type checker.
 install_import_hook("convscope", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
 
+# Checks that several files share say what they saw when they fail, as those in the files do.
+pytest.register_assert_rewrite("checked_terms", "refused_pictures", "typed_training")
+
 # The automated check tries the same examples every time; on a developer's machine they are new ones.
 hypothesis.settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):

@@ -1,13 +1,48 @@
-"""A folder of good photos, odd ones, broken ones and planted duplicates, for the doctor."""
+"""Photos for the doctor: one of the assets in any form, and a folder of good, odd, broken and duplicate ones."""
 
 from __future__ import annotations
 
 import csv
+import io
 import shutil
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageEnhance
+
+from convscope.doctor import check_folder
+
+ASSETS = Path(__file__).parents[1] / "src" / "convscope" / "assets"
+
+
+def photo(name: str = "chelsea", box: tuple[int, int, int, int] | None = None) -> Image.Image:
+    return Image.open(ASSETS / f"{name}.png").convert("RGB").crop(box)
+
+
+def save(image: Image.Image, path: Path, **options) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image.save(path, **options)
+    return path
+
+
+JPEG = io.BytesIO()
+photo().save(JPEG, "JPEG", quality=85)
+
+
+def pillow_reads(data: bytes) -> bool:
+    try:
+        Image.open(io.BytesIO(data)).load()
+    except OSError:
+        return False
+    return True
+
+
+def kinds(folder: Path) -> dict[str, set[str]]:
+    """By kind, the files of its findings."""
+    found: dict[str, set[str]] = {}
+    for finding in check_folder(folder).findings:
+        found.setdefault(finding.kind, set()).add(finding.file)
+    return found
 
 
 def plant(folder: Path, rng: np.random.Generator) -> tuple[set[str], list[set[str]]]:

@@ -1,4 +1,4 @@
-"""The documentation tells the truth: flags, JSON fields, examples, snippets and links are checked."""
+"""What the pages say of the program is true: flags, JSON fields, examples, files and snippets are checked."""
 
 from __future__ import annotations
 
@@ -7,12 +7,8 @@ import io
 import json
 import re
 import shlex
-import shutil
-import subprocess
 import sys
-import tomllib
-from collections.abc import Callable, Iterator
-from itertools import chain
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,20 +18,12 @@ import typer
 from PIL import Image
 
 from convscope.app import cli
+from documentation import CLI, fenced, page, rows, section
 
-ROOT = Path(__file__).resolve().parents[1]
-DOCS = ROOT / "docs"
 WITH_JSON = ("see", "summary", "compare", "export", "predict", "train", "doctor")
 ENDLESS = ("serve",)  # until Ctrl-C, so their examples are not run here
 COMMANDS = (*WITH_JSON, *ENDLESS)
-
-
-def page(name: str) -> str:
-    """The text of a page of the documentation."""
-    return (DOCS / name).read_text(encoding="utf-8")
-
-
-CLI, PYTHON, DEPENDENCIES = page("cli.md"), page("python.md"), page("dependencies.md")
+PYTHON = page("python.md")
 
 #: What the examples of the pages take for granted: a photo, and a package of the reader's own.
 OWN_MODEL = """
@@ -100,22 +88,6 @@ def answer(line: str) -> dict[str, Any]:
     status, out, err = typed(line)
     assert status == 0, err
     return dict(json.loads(out))
-
-
-def section(title: str, text: str = CLI) -> str:
-    """What stands under a heading, up to the next one of its level or above."""
-    ((level, rest),) = re.findall(rf"(?ms)^(#+) {re.escape(title)}\n(.*)", text)
-    return re.split(rf"(?m)^#{{1,{len(level)}}} ", rest, maxsplit=1)[0]
-
-
-def fenced(text: str, language: str = "") -> list[str]:
-    """The code blocks of one language."""
-    return [code for word, code in re.findall(r"(?ms)^```(\w*)\n(.*?)^```$", text) if word == language]
-
-
-def rows(pattern: str, text: str) -> list[str]:
-    """The first cells of the rows of tables, of those rows that begin like ``pattern``."""
-    return re.findall(rf"(?m)^\| {pattern}", text)
 
 
 def flags_of(command: Any) -> set[str]:
@@ -353,62 +325,3 @@ def test_the_errors_on_the_page_are_the_hierarchy() -> None:
     assert set(re.findall(r"(?m)^[│├└─ ]*(\w+)", tree)) == {
         name for name, kind in vars(errors).items() if isinstance(kind, type)
     }
-
-
-# Dependencies
-
-
-def test_every_dependency_has_its_reason() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    extras = project["project"]["optional-dependencies"]
-    wanted = [*project["project"]["dependencies"], *project["build-system"]["requires"], *chain(*extras.values())]
-    lines = (ROOT / "requirements-dev.txt").read_text(encoding="utf-8").splitlines()
-    wanted += [line for line in lines if line and not line.startswith("#")]
-    needed = {re.split(r"[^\w-]", line)[0] for line in wanted}
-    cells = rows(r"([a-z][\w, -]*) \|", DEPENDENCIES) + rows(r"`convscope\[\w+\]` \| ([\w-]+) \|", DEPENDENCIES)
-    named = {name.strip() for cell in cells for name in cell.split(",")} - {"package", "extra"}
-    assert named == needed
-    assert set(rows(r"`convscope\[(\w+)\]`", DEPENDENCIES)) == set(extras)
-
-
-# Links and the site
-
-
-PAGES = sorted([*DOCS.glob("*.md"), *ROOT.glob("README*.md"), ROOT / "CONTRIBUTING.md", ROOT / "ARCHITECTURE.md"])
-
-
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
-def test_every_relative_link_leads_to_a_file(path: Path) -> None:
-    text = re.sub(r"(?s)```.*?```|`[^`\n]*`", "", path.read_text(encoding="utf-8"))
-    targets = [target for target in re.findall(r"\]\(<?([^)\s>]+)", text) if not re.match(r"[a-z]+:|#", target)]
-    assert [target for target in targets if not (path.parent / target.split("#")[0]).exists()] == []
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Callable[[], subprocess.CompletedProcess[str]]:
-    """Builds the documentation from a copy, as ``make docs`` does."""
-    shutil.copytree(DOCS, tmp_path / "docs")
-    shutil.copy(ROOT / "zensical.toml", tmp_path)
-    command = [str(Path(sys.executable).with_name("zensical")), "build", "--clean"]
-    return lambda: subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-
-
-def test_the_site_is_whole_and_loads_nothing_from_elsewhere(
-    site: Callable[[], subprocess.CompletedProcess[str]], tmp_path: Path
-) -> None:
-    done = site()
-    assert done.returncode == 0, done.stderr
-    built = {path.parent.name for path in tmp_path.glob("site/*/index.html")}
-    assert built == {page.stem for page in DOCS.glob("*.md")} - {"index"}
-    for path in tmp_path.glob("site/**/*.html"):
-        html = path.read_text(encoding="utf-8")
-        assert re.findall(r"<(?:script|link|img|iframe|source)\b[^>]*(?:src|href)=[\"']?(?:https?:)?//", html) == []
-        assert not re.search(r"class=[\"']?(?:mermaid|arithmatex|glightbox)", html)  # these fetch a library when used
-
-
-def test_a_broken_link_stops_the_site(site: Callable[[], subprocess.CompletedProcess[str]], tmp_path: Path) -> None:
-    with (tmp_path / "docs" / "index.md").open("a", encoding="utf-8") as start:
-        start.write("\n[nowhere](nowhere.md)\n")
-    done = site()
-    assert done.returncode != 0
-    assert "page does not exist" in done.stderr + done.stdout

@@ -1,26 +1,18 @@
-"""Every kind of step against PyTorch: the terms of any value sum to the value PyTorch computed."""
+"""Kinds that make one number of many, such as windows and norms, against PyTorch: the terms sum to its value."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import signal
-from torch import Tensor
 from torch.nn import functional as F
 
+from arithmetic_steps import made as step_of
+from checked_terms import FEW, SEEDS, SMALL, SOME, check, random
 from convscope.arithmetic import KINDS, explain_value
-from convscope.arithmetic.pixel import Pixel
-from convscope.traces import Step
-
-SEEDS = st.integers(0, 2**32 - 1)
-SMALL = st.integers(1, 3)
-SOME = settings(max_examples=60, deadline=None)
-FEW = settings(max_examples=25, deadline=None)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -29,63 +21,6 @@ def _one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
-
-
-def random(seed: int, *shape: int) -> Tensor:
-    """Normal numbers around a mean that is not 0, so that a forgotten mean or bias shows."""
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed)) + 0.3
-
-
-def step_of(
-    kind: str, result: Tensor, *inputs: Tensor | Step, params: dict[str, Tensor] | None = None, **told: Any
-) -> Step:
-    """A recorded step; tensors carry a batch axis of one, which goes."""
-    sources = tuple(
-        part if isinstance(part, Step) else Step(f"in{i}", "input", part[0].float().numpy().copy())
-        for i, part in enumerate(inputs)
-    )
-    held = {name: value.float().numpy() for name, value in (params or {}).items()}
-    precision = str(result.dtype).removeprefix("torch.")
-    return Step("made", kind, result[0].float().numpy().copy(), sources, told, held, dtype=precision)
-
-
-def check(step: Step, count: int = 6) -> list[Pixel]:
-    """A few positions, the first and the last among them: the terms are consistent, and sum to the value."""
-    if step.value.size == 0:
-        return []
-    rng = np.random.default_rng(step.value.size)
-    flat = {0, step.value.size - 1, *rng.integers(0, step.value.size, count).tolist()}
-    pixels = []
-    for at in sorted(flat):
-        index = tuple(int(part) for part in np.unravel_index(at, step.shape))
-        pixel = explain_value(step, index)
-        assert pixel.holds, f"{pixel!r} but recorded {pixel.value}, tolerance {pixel.tolerance}"
-        assert pixel.tolerance <= 2e-3 * (1 + np.abs(pixel.terms).sum() + abs(pixel.bias)), "a bound, not a blank"
-        consistent(pixel)
-        pixels.append(pixel)
-    return pixels
-
-
-def consistent(pixel: Pixel) -> None:
-    """What holds for every pixel, whatever the kind."""
-    assert pixel.result == pixel.terms.sum() + pixel.bias
-    assert pixel.value == pixel.step.value[pixel.index]
-    count = len(pixel.terms)
-    assert all(len(part) == count for part in (pixel.source, pixel.positions, pixel.inputs, pixel.factors))
-    for term in range(count):
-        position = pixel.position(term)
-        if position is not None:
-            source = pixel.step.inputs[int(pixel.source[term])]
-            assert source.value[position] == pixel.inputs[term]
-        elif pixel.source[term] >= 0:
-            assert pixel.padded[term]
-    if pixel.linear:
-        assert np.array_equal(
-            pixel.terms, np.where(pixel.padded & (pixel.inputs == 0), 0, pixel.inputs * pixel.factors)
-        )
-    shares = pixel.top(3)
-    assert sum(share.sum for share in shares) == pytest.approx(pixel.result, rel=1e-9, abs=1e-9)
-    assert str(pixel)
 
 
 @SOME
@@ -267,53 +202,6 @@ def test_local_response_norm(seed, size, shape):
     check(step_of("local_response_norm", F.local_response_norm(x, *told.values()), x, **told))
 
 
-PLAIN = {
-    "relu": F.relu, "relu6": F.relu6, "selu": F.selu, "silu": F.silu, "mish": F.mish,
-    "sigmoid": torch.sigmoid, "tanh": torch.tanh, "hardsigmoid": F.hardsigmoid, "hardswish": F.hardswish,
-    "softsign": F.softsign,
-    "logsigmoid": F.logsigmoid, "exp": torch.exp, "log": torch.log, "sqrt": torch.sqrt, "rsqrt": torch.rsqrt,
-    "abs": torch.abs, "neg": torch.neg, "square": torch.square, "sin": torch.sin, "cos": torch.cos,
-    "reciprocal": torch.reciprocal,
-}  # fmt: skip
-TOLD = [
-    ("leaky_relu", {"negative_slope": 0.2}, lambda x: F.leaky_relu(x, 0.2)),
-    ("elu", {"alpha": 0.7}, lambda x: F.elu(x, 0.7)),
-    ("celu", {"alpha": 0.7}, lambda x: F.celu(x, 0.7)),
-    ("gelu", {"approximate": "none"}, F.gelu),
-    ("gelu", {"approximate": "tanh"}, lambda x: F.gelu(x, approximate="tanh")),
-    ("softplus", {"beta": 2.0, "threshold": 5.0}, lambda x: F.softplus(x, 2.0, 5.0)),
-    ("hardtanh", {"min": -0.4, "max": 0.8}, lambda x: F.hardtanh(x, -0.4, 0.8)),
-    ("clamp", {"min": None, "max": 0.5}, lambda x: x.clamp(max=0.5)),
-    ("clamp", {"min": 0.1, "max": None}, lambda x: x.clamp(min=0.1)),
-    ("pow", {"exponent": 3}, lambda x: x**3),
-    ("pow", {"exponent": -1.5}, lambda x: x**-1.5),
-    ("dropout", {"p": 0.5}, lambda x: F.dropout(x, 0.5, training=False)),
-    ("identity", {}, lambda x: x.clone()),
-    *((kind, {}, run) for kind, run in PLAIN.items()),
-]
-NUMBERS = [0.0, 1e-30, 1e-6, -1e-6, 0.5, -0.5, 1, 3, -3, 6, 20, -20, 88, -90, 200, -200]
-STRANGE = [float("inf"), float("-inf"), float("nan"), 3e38, -3e38, -0.0]
-VECTORISED = {("gelu", float("inf"))}  # NaN in one of PyTorch's loops, infinity in the other
-
-
-@pytest.mark.parametrize(("kind", "told", "run"), TOLD, ids=lambda part: part if isinstance(part, str) else "")
-@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16, torch.float16])
-def test_functions(kind, told, run, precision):
-    strange = [v for v in STRANGE if (kind, v) not in VECTORISED]
-    x = torch.cat([random(1, 30) * 3, torch.tensor(NUMBERS + strange)])[None].to(precision)
-    step = step_of(kind, run(x), x, **told)
-    for at in range(step.value.size):
-        pixel = explain_value(step, (at,))
-        assert pixel.holds, f"{pixel!r} of {pixel.inputs[0]!r} but recorded {pixel.value}"
-
-
-@FEW
-@given(SEEDS, st.booleans())
-def test_prelu(seed, shared):
-    x, weight = random(seed, 1, 3, 4, 2), random(seed + 1, 1 if shared else 3)
-    check(step_of("prelu", F.prelu(x, weight), x, params={"weight": weight}))
-
-
 @SOME
 @given(SEEDS, st.sampled_from([(8,), (3, 6), (2, 3, 4)]), st.data())
 def test_softmax(seed, shape, data):
@@ -321,64 +209,6 @@ def test_softmax(seed, shape, data):
     x = random(seed, 1, *shape) * data.draw(st.sampled_from([1, 10, 100]))
     run = data.draw(st.sampled_from([F.softmax, F.log_softmax]))
     check(step_of(run.__name__, run(x, axis + 1), x, axis=axis))
-
-
-BINARY = {
-    "add": torch.add, "sub": torch.sub, "mul": torch.mul, "div": torch.div, "maximum": torch.maximum,
-    "minimum": torch.minimum,
-}  # fmt: skip
-SIDES = [(3, 4, 5), (3, 1, 1), (1, 4, 5), (4, 1), (5,), (1,)]
-
-
-@SOME
-@given(SEEDS, st.sampled_from(sorted(BINARY)), st.sampled_from(SIDES), st.sampled_from(SIDES), st.data())
-def test_binary(seed, kind, left, right, data):
-    ways = st.sampled_from(["input", "param", "number"])
-    how = data.draw(st.tuples(ways, ways).filter(lambda both: "input" in both))
-    told, inputs, params, values = [], [], {}, []
-    for i, (way, shape) in enumerate(zip(how, (left, right), strict=True)):
-        value = random(seed + i, 1, *shape)
-        if way == "input":
-            told.append({"input": len(inputs)})
-            inputs.append(value)
-        elif way == "param":
-            told.append({"param": f"scale{i}"})
-            params[f"scale{i}"] = value if data.draw(st.booleans()) else value[0]
-        else:
-            value = torch.tensor(1.25)
-            told.append({"number": 1.25})
-        values.append(value[0] if way != "number" else value)
-    alpha = data.draw(st.sampled_from([1, 2.5, -1.5])) if kind in {"add", "sub"} else None
-    result = BINARY[kind](*values, **({"alpha": alpha} if alpha is not None else {}))[None]
-    extra = {"alpha": alpha} if alpha is not None and alpha != 1 else {}
-    check(step_of(kind, result, *inputs, params=params, operands=told, **extra))
-
-
-@pytest.mark.parametrize("alpha", [2.5, -1.5])
-@pytest.mark.parametrize("kind", ["add", "sub"])
-def test_alpha_scales_the_second_operand(kind, alpha):
-    x, y = random(1, 1, 3, 4), random(2, 1, 3, 4)
-    told = {"operands": [{"input": 0}, {"input": 1}], "alpha": alpha}
-    for pixel in check(step_of(kind, BINARY[kind](x, y, alpha=alpha), x, y, **told)):
-        assert pixel.factors.tolist() == [1.0, alpha if kind == "add" else -alpha]
-
-
-def test_the_same_step_as_both_operands():
-    x = random(4, 1, 2, 3, 3)
-    source = Step("x", "input", x[0].numpy())
-    both = [{"input": 0}, {"input": 0}]
-    for kind, result in {"add": x + x, "mul": x * x}.items():
-        check(step_of(kind, result, source, operands=both))
-        check(step_of(kind, result, source, source, operands=[{"input": 0}, {"input": 1}]))
-
-
-def test_a_product_of_two_steps_names_both():
-    x, gate = random(4, 1, 2, 3, 3), random(5, 1, 2, 1, 1)
-    step = step_of("mul", x * gate, x, gate, operands=[{"input": 0}, {"input": 1}])
-    pixel = explain_value(step, (1, 2, 0))
-    assert pixel.position(0) == (1, 2, 0)
-    assert pixel.others == ((1, (1, 0, 0)),)
-    assert pixel.factors[0] == step.inputs[1].value[1, 0, 0]
 
 
 @FEW
@@ -397,67 +227,6 @@ def test_linear_after_flatten_reads_channels_first():
     assert pixel.holds
     origin = explain_value(flat, pixel.position(17))
     assert origin.position(0) == (1, 1, 1), "17 = (1 * 3 + 1) * 4 + 1"
-
-
-MOVES = [
-    ("flatten", {}, lambda x: x.flatten(1)),
-    ("flatten", {}, lambda x: x.flatten(2)),
-    ("reshape", {}, lambda x: x.reshape(1, 4, 2, -1)),
-    ("unsqueeze", {}, lambda x: x.unsqueeze(2)),
-    ("permute", {"axes": [1, 2, 0]}, lambda x: x.permute(0, 2, 3, 1)),
-    ("permute", {"axes": [2, 0, 1]}, lambda x: x.permute(0, 3, 1, 2)),
-    ("slice", {"index": [[1, 4, 2], 3, [0, 5, 1]]}, lambda x: x[:, 1:4:2, 3]),
-    ("slice", {"index": [[0, 4, 1], [2, 6, 3], [-3, None, 1]]}, lambda x: x[:, :, 2::3, -3:]),
-    ("slice", {"index": [0, 5, 4]}, lambda x: x[:, 0, 5, 4]),
-    ("pixel_shuffle", {"factor": 2}, lambda x: F.pixel_shuffle(x, 2)),
-]
-PADS = [
-    ([[0, 0], [1, 2], [2, 1]], "reflect", 0, (2, 1, 1, 2)),
-    ([[0, 0], [1, 2], [3, 4]], "replicate", 0, (3, 4, 1, 2)),
-    ([[0, 0], [1, 2], [3, 4]], "circular", 0, (3, 4, 1, 2)),
-    ([[1, 0], [-1, 2], [2, -2]], "constant", 0.5, (2, -2, -1, 2, 1, 0)),
-    ([[-1, 1], [0, 0], [0, 0]], "constant", 0, (0, 0, 0, 0, -1, 1)),
-]
-
-
-@pytest.mark.parametrize(("kind", "told", "run"), MOVES)
-def test_moves(kind, told, run):
-    x = random(8, 1, 4, 6, 5)
-    for pixel in check(step_of(kind, run(x), x, **told), count=40):
-        assert pixel.result == pixel.value, "a moved number is exact"
-
-
-@pytest.mark.parametrize("groups", [2, 3])
-def test_channel_shuffle(groups):
-    x = random(8, 1, 6, 2, 2)
-    check(step_of("channel_shuffle", F.channel_shuffle(x, groups), x, groups=groups), count=30)
-
-
-@pytest.mark.parametrize(("padding", "mode", "value", "told"), PADS)
-def test_pad(padding, mode, value, told):
-    x = random(8, 1, 4, 6, 5)
-    step = step_of("pad", F.pad(x, told, mode, value or None), x, padding=padding, mode=mode, value=value)
-    for pixel in check(step, count=60):
-        assert pixel.result == pixel.value, "a moved number is exact"
-
-
-def test_squeeze():
-    x = random(8, 1, 4, 1, 5)
-    check(step_of("squeeze", x.squeeze(2), x))
-
-
-@FEW
-@given(SEEDS, st.integers(0, 2), st.booleans())
-def test_cat_and_stack(seed, axis, with_param):
-    shapes = [[2, 3, 4] for _ in range(3)]
-    for i, shape in enumerate(shapes):
-        shape[axis] = i + 1
-    parts = [random(seed + i, 1, *shape) for i, shape in enumerate(shapes)]
-    told = {"operands": [{"input": 0}, {"param": "token"}, {"input": 1}]} if with_param else {}
-    inputs, params = ([parts[0], parts[2]], {"token": parts[1][0]}) if with_param else (parts, {})
-    check(step_of("cat", torch.cat(parts, axis + 1), *inputs, params=params, axis=axis, **told), 20)
-    same = [random(seed + i, 1, 2, 3) for i in range(3)]
-    check(step_of("stack", torch.stack(same, axis + 1), *same, axis=axis))
 
 
 @SOME

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import hashlib
-import http.server
 import json
 import shutil
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,86 +16,16 @@ import pytest
 from convscope.data import download
 from convscope.data.download import Patience, Remote, fetch
 from convscope.errors import DataError
+from misbehaving_site import CONTENT, OTHER, Site, misbehaving_site
 
-CONTENT = hashlib.sha256(b"seed").digest() * 40_000  # 1.28 MB
-OTHER = CONTENT[::-1]
 #: Nothing here waits for longer than the tests can bear.
 HASTY = Patience(connect=5, read=0.3, attempts=3, pause=0.001)
 
 
-@dataclass
-class Site:
-    """What the server does, and what it was asked."""
-
-    content: bytes = CONTENT
-    etag: str | None = '"one"'
-    modified: str | None = None
-    ranges: bool = True
-    status: int = 200
-    #: How many bytes of each answer are sent before the connection is cut, None for all; the last one stays.
-    cuts: list[int | None] = field(default_factory=lambda: [None])
-    hang: bool = False
-    length: bool = True
-    extra: bytes = b""
-    shift: int = 0
-    asked: list[dict[str, str]] = field(default_factory=list)
-    url: str = ""
-
-    def remote(self, content: bytes = CONTENT) -> Remote:
-        return Remote(self.url + "/photos.zip", "photos.zip", hashlib.sha256(content).hexdigest(), len(content))
-
-    def answer(self, handler: http.server.BaseHTTPRequestHandler) -> None:
-        self.asked.append({name.lower(): value for name, value in handler.headers.items()})
-        start = self._start(handler.headers.get("Range"), handler.headers.get("If-Range"))
-        body = self.content[start + self.shift :] if start else self.content
-        body += self.extra
-        handler.send_response(206 if start and self.status == 200 else self.status)
-        if self.etag:
-            handler.send_header("ETag", self.etag)
-        if self.modified:
-            handler.send_header("Last-Modified", self.modified)
-        if start:
-            handler.send_header(
-                "Content-Range", f"bytes {start + self.shift}-{len(self.content) - 1}/{len(self.content)}"
-            )
-        if self.length:
-            handler.send_header("Content-Length", str(len(body)))
-        handler.end_headers()
-        cut = self.cuts.pop(0) if len(self.cuts) > 1 else self.cuts[0]
-        handler.wfile.write(body[:cut])
-        handler.wfile.flush()
-        if self.hang:
-            self.released.wait(5)
-
-    def _start(self, asked: str | None, condition: str | None) -> int:
-        """Where the answer starts: RFC 9110 gives all of the file where the condition does not hold."""
-        if not (self.ranges and asked and condition in {self.etag, self.modified}):
-            return 0
-        return int(asked.removeprefix("bytes=").removesuffix("-"))
-
-    released: threading.Event = field(default_factory=threading.Event)
-
-
 @pytest.fixture
 def site() -> Iterator[Site]:
-    site = Site()
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            with contextlib.suppress(OSError):
-                site.answer(self)
-
-        def log_message(self, *words: Any) -> None:
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        site.url = f"http://127.0.0.1:{server.server_address[1]}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with misbehaving_site() as site:
         yield site
-        site.released.set()
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture(autouse=True)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import io
 import json
-import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
-from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -19,15 +15,10 @@ import torch
 from PIL import Image
 
 import convscope as cs
-from convscope.adapters.torch import TorchNetwork
-from convscope.errors import CallError, Cancelled, ModelError, SpecError
 from convscope.image import open_image
-from convscope.network import Live, Preprocessing
+from convscope.network import Preprocessing
 from convscope.networks import names
-from convscope.record import record
 from convscope.server import Limits, tracefile
-from convscope.server.hosting import address_of, is_local, listen, names_of
-from convscope.server.jobs import Job
 from convscope.server.networks import Offer, Settings, given_model, given_spec
 from convscope.server.tracefile import TraceFile
 from convscope.spec import build, parse, shelf
@@ -289,188 +280,6 @@ def test_a_network_that_raises_fails_with_how_far_it_got() -> None:
         answer = server.ask("GET", f"/api/traces/{name}/trace")
         assert (answer.status, answer.json["error"]["code"]) == (409, "state")
         assert server.start({"id": "breaks"}).json["id"] != name  # what failed is tried again
-
-
-# Progress and cancelling
-
-
-class Gated(torch.nn.Module):
-    """Three steps, each of which waits to be let on."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.layers = torch.nn.ModuleList(torch.nn.ReLU() for _ in range(3))
-        self.gate = threading.Semaphore(0)
-        self.seen = 0
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        for layer in self.layers:
-            self.gate.acquire()
-            x = layer(x)
-            self.seen += 1
-        return x
-
-
-@pytest.fixture
-def gated() -> Iterator[tuple[Running, Gated]]:
-    model = Gated()
-    limits = Limits(workers=1, queue=1)
-    with serving(limits=limits, networks=[Offer("gated", "Gated", "given", model)]) as server:
-        yield server, model
-        model.gate.release(1000)
-
-
-def test_news_come_as_steps_are_done(gated: tuple[Running, Gated]) -> None:
-    server, model = gated
-    name = server.start({"id": "gated"}).json["id"]
-    seen, names = 0, []
-    for _ in range(3):
-        news = server.ask("GET", f"/api/traces/{name}?wait=20&seen={seen}").json
-        assert news["state"] == "running"
-        seen = news["progress"]["done"]
-        names.append(news["progress"]["name"])
-        model.gate.release()
-    assert names == ["input", "layers.0", "layers.1"]
-    assert server.finished(name)["progress"] == {"step": 3, "name": "layers.2", "done": 4, "total": None}
-
-
-def in_its_own_thread(work):
-    """Run a coroutine where no loop runs yet: the browser's tests leave theirs in the main thread."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(lambda: asyncio.run(work())).result()
-
-
-def test_a_step_right_after_another_is_told_though_the_next_takes_forever() -> None:
-    async def waited() -> int:
-        job = Job("name", {}, None, asyncio.get_running_loop())
-        live = Mock(spec=Live, module="layer")
-        job.watch(live)
-        waiting = asyncio.create_task(job.news(1, 3600))
-        await asyncio.sleep(0)
-        job.watch(live)
-        job.watch(live)
-        async with asyncio.timeout(30):  # so that a failure ends
-            await waiting
-        return job.progress.done
-
-    assert in_its_own_thread(waited) == 3
-
-
-def test_a_cancelled_run_stops_at_its_next_step(gated: tuple[Running, Gated]) -> None:
-    server, model = gated
-    name = server.start({"id": "gated"}).json["id"]
-    server.ask("GET", f"/api/traces/{name}?wait=20&seen=0")
-    assert server.ask("DELETE", f"/api/traces/{name}").status == 204
-    assert server.ask("GET", f"/api/traces/{name}?wait=20").json["state"] == "cancelled"
-    assert "it was cancelled" in server.ask("GET", f"/api/traces/{name}/trace").error
-    model.gate.release()
-    again = server.start({"id": "gated"}).json["id"]  # begins once the cancelled one has left the thread
-    server.ask("GET", f"/api/traces/{again}?wait=20&seen=0")
-    assert again != name
-    assert model.seen == 0  # the first ended inside its first layer, before the line after it
-    assert server.ask("DELETE", f"/api/traces/{again}").status == 204
-    assert server.ask("DELETE", f"/api/traces/{again}").status == 204  # the second time it is forgotten
-    assert server.ask("GET", f"/api/traces/{again}").status == 404
-
-
-def test_a_full_queue_says_when_to_come_back(gated: tuple[Running, Gated]) -> None:
-    server, _ = gated
-    running = server.start({"id": "gated"}).json["id"]
-    server.ask("GET", f"/api/traces/{running}?wait=20&seen=0")
-    waiting = server.start({"id": "gated"}, seed=1).json["id"]
-    assert server.ask("GET", f"/api/traces/{waiting}").json["state"] == "waiting"
-    full = server.start({"id": "gated"}, seed=2)
-    assert (full.status, full.headers["retry-after"], full.json["error"]["code"]) == (503, "1", "busy")
-    server.ask("DELETE", f"/api/traces/{waiting}")
-    assert server.start({"id": "gated"}, seed=2).status == 202  # what was cancelled makes room at once
-
-
-def test_the_oldest_results_go_first() -> None:
-    with serving(limits=Limits(kept=2, pictures=1)) as server:
-        first, second = server.done(seed=1), server.done(seed=2)
-        server.ask("GET", f"/api/traces/{first}")  # used again, so the other one goes
-        third = server.done(seed=3)
-        statuses = [server.ask("GET", f"/api/traces/{name}/trace").status for name in (first, second, third)]
-        assert statuses == [200, 404, 200]
-        keys = [server.ask("POST", "/api/pictures", png()).json["id"] for _ in range(2)]
-        assert [server.ask("GET", f"/api/pictures/{key}").status for key in keys] == [404, 200]
-
-
-def test_results_are_kept_by_their_bytes() -> None:
-    with serving(limits=Limits(kept_bytes=1_000_000)) as server:
-        names = [server.done(seed=seed) for seed in range(4)]
-        sizes = [server.ask("HEAD", f"/api/traces/{name}/trace") for name in names]
-        kept = [int(answer.headers["content-length"]) for answer in sizes if answer.status == 200]
-        assert len(kept) == 2
-        assert sum(kept) <= 1_000_000
-
-
-def test_watching_sees_every_step_and_can_stop_the_run() -> None:
-    model = torch.nn.Sequential(torch.nn.Conv2d(3, 2, 3), torch.nn.BatchNorm2d(2), torch.nn.ReLU()).train()
-    before = {name: value.clone() for name, value in model.state_dict().items()}
-    network, image = TorchNetwork(model), np.ones((3, 8, 8), np.float32)
-    kinds: list[str] = []
-    trace = record(network, image, watch=lambda live: kinds.append(live.kind))
-    assert kinds == [step.kind for step in trace]
-
-    def stop(live: Any) -> None:
-        if live.kind == "batch_norm":
-            raise Cancelled("enough")
-
-    with pytest.raises(Cancelled, match="enough"):
-        record(network, image, watch=stop)
-    assert model.training
-    assert all("forward" not in vars(module) for module in model.modules())
-    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
-    assert [step.kind for step in record(network, image)] == kinds
-
-
-# Where it listens, and what the command line gives
-
-
-def test_a_port_in_use_is_one_sentence() -> None:
-    bound = listen("127.0.0.1", 0)
-    port = bound.getsockname()[1]
-    with bound, pytest.raises(CallError, match=rf"port {port} on 127\.0\.0\.1 is in use or not allowed \(.+\); give"):
-        listen("127.0.0.1", port)
-    with pytest.raises(CallError, match=r"--host 203\.0\.113\.9 is no address of this machine"):
-        listen("203.0.113.9", 0)
-
-
-def test_names_and_addresses_of_a_server() -> None:
-    with listen("127.0.0.1", 0) as bound:
-        port = bound.getsockname()[1]
-        assert is_local(bound)
-        assert names_of(bound, "127.0.0.1").fixed == {f"127.0.0.1:{port}", f"localhost:{port}"}
-        assert address_of(bound, "127.0.0.1") == f"http://127.0.0.1:{port}/"
-    with listen("0.0.0.0", 0) as bound:
-        port = bound.getsockname()[1]
-        names = names_of(bound, "0.0.0.0")
-        assert not is_local(bound)
-        assert address_of(bound, "0.0.0.0") == f"http://127.0.0.1:{port}/"
-        assert names.allow(f"192.0.2.7:{port}", ("192.0.2.7", port))
-        assert not names.allow(f"evil.example:{port}", ("192.0.2.7", port))
-        assert not names.allow(f"192.0.2.7:{port}", ("192.0.2.8", port))
-
-
-def test_networks_of_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("chelsea").write_text("no picture", encoding="utf-8")  # files never stand in for the shelf
-    Path("fashion-cnn").write_text("relu", encoding="utf-8")
-    assert given_spec("cats-dogs", 1, None).facts()["id"] == "cats-dogs"
-    assert given_spec("cats-dogs", 1, Path("w.safetensors")).facts()["id"] == "given-1"
-    assert given_spec("conv(2, 3) | relu", 2, None).facts()["title"] == "network of 2 layers"
-    with pytest.raises(SpecError, match="unknown layer"):
-        given_spec("konv(2, 3) | gone", 1, None)
-    picture = open_image(png())
-    with pytest.raises(ModelError, match="cannot be imported"):
-        given_model("nothing_here:build", 1, None, picture, Settings())
-    offer = given_model("zoo:Outputs", 1, None, picture, Settings())
-    assert isinstance(offer.source, torch.nn.Module)
-    with serving(networks=[offer]) as server:
-        specs = {network["id"]: network["spec"] for network in server.ask("GET", "/api/state").json["networks"]}
-        assert specs["fashion-cnn"].startswith("input(28x28x1)")
-        assert server.ask("GET", "/api/samples/chelsea").status == 200
 
 
 def test_bodies_that_are_no_json(server: Running) -> None:

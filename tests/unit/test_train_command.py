@@ -1,71 +1,30 @@
-"""``convscope train``: what it prints, what it writes, how it says no, how it is stopped and goes on."""
+"""``convscope train``: what it prints, what it writes, how it says no."""
 
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 import convscope as cs
 from convscope.app import train as command
-from convscope.app.cli import main
 from convscope.app.train_compare import asked
 from convscope.app.train_network import short, wanted
 from convscope.app.train_request import Typed, understood
-from convscope.errors import CallError, TrainingError
+from convscope.errors import CallError
 from convscope.train.progress import Progress
-
-TINY = "conv(4, 3) | relu | gap | dense(2) | softmax"
-QUICK = ("--net", TINY, "--size", "12", "--batch", "8", "--augment", "none", "--threads", "1")
+from typed_training import QUICK, TINY, answer, folder_of_photos, refused, refused_late, run
 
 
 @pytest.fixture(autouse=True)
 def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A current folder with ``photos``: dark cats and bright dogs; the cache is here too."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("CONVSCOPE_DATA", str(tmp_path / "cache"))
-    for label, level in (("cat", 60), ("dog", 190)):
-        folder = tmp_path / "photos" / label
-        folder.mkdir(parents=True)
-        for i in range(14):
-            pixels = np.random.default_rng(i + level).integers(-40, 40, (16, 20, 3)) + level
-            Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{label}.{i}.png")
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield tmp_path
-    torch.set_num_threads(threads)
-
-
-def run(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as done:
-        main(["train", *arguments])
-    return int(done.value.code or 0)
-
-
-def answer(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
-    status = run(*arguments, "--json")
-    printed = capsys.readouterr()
-    assert (status, printed.err) == (0, "")
-    return dict(json.loads(printed.out))
-
-
-def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    assert run(*arguments) == 2
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    (line,) = printed.err.splitlines()
-    return line.removeprefix("convscope: ")
+    with folder_of_photos(tmp_path, monkeypatch) as folder:
+        yield folder
 
 
 # What it does
@@ -190,112 +149,6 @@ def test_only_the_first_of_several_processes_prints(
     monkeypatch.setenv("RANK", "1")  # WORLD_SIZE is 1, so that it trains alone
     assert run("photos", *QUICK, "--epochs", "1", "--out", "run") == 0
     assert capsys.readouterr() == ("", "")
-
-
-# Overwriting
-
-
-def test_overwrite_replaces_a_training_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
-    line = ("photos", *QUICK, "--epochs", "1", "--no-probe", "--out", "run")
-    assert run(*line) == 0
-    Path("run/mine.txt").touch()
-    capsys.readouterr()
-    assert "holds a training already; resume it (--resume), or choose another folder" in refused_late(capsys, *line)
-    assert run(*line, "--overwrite") == 0
-    assert not Path("run/mine.txt").exists()
-    assert [path.name for path in Path().iterdir() if path.name.startswith(".run")] == []
-    Path("other").mkdir()
-    Path("other/thing").touch()
-    capsys.readouterr()
-    assert "is no training of convscope" in refused_late(capsys, *line[:-1], "other", "--overwrite")
-    assert Path("other/thing").exists()
-
-
-def refused_late(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    assert run(*arguments) == 2
-    return capsys.readouterr().err.splitlines()[-1]
-
-
-def test_the_old_training_comes_back_when_the_new_one_cannot_begin(capsys: pytest.CaptureFixture[str]) -> None:
-    line = ("photos", *QUICK, "--epochs", "1", "--no-probe", "--out", "run")
-    assert run(*line) == 0
-    before = Path("run/network.safetensors").read_bytes()
-    wrong = ("photos", "--net", "gap | dense(5)", "--size", "12", "--out", "run", "--overwrite")
-    assert "the network ends in 5 values, but the data has 2 classes" in refused_late(capsys, *wrong)
-    assert Path("run/network.safetensors").read_bytes() == before
-    assert sorted(path.name for path in Path().iterdir()) == ["cache", "photos", "run"]
-
-
-# Stopping and going on
-
-
-def weights(folder: str) -> dict[str, np.ndarray]:
-    from safetensors.numpy import load_file
-
-    return load_file(f"{folder}/network.safetensors")
-
-
-def test_ctrl_c_says_how_to_go_on_and_the_result_is_the_same(photos: Path) -> None:
-    line = ["photos", *QUICK, "--augment", "flip,rotation=0.1", "--epochs", "12", "--no-probe"]
-    environment = dict(os.environ, OMP_NUM_THREADS="1", PYTHONPATH=str(Path(cs.__file__).parents[1]))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "convscope", "train", *line, "--out", "stopped"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
-    )  # fmt: skip
-    assert process.stdout is not None
-    for shown in process.stdout:
-        if shown.strip().startswith("2/12"):
-            process.send_signal(signal.SIGINT)
-            break
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 130, err
-    assert err.splitlines()[-1].startswith("convscope: stopped in epoch ")
-    assert err.splitlines()[-1].endswith("; go on with: convscope train --resume --out stopped")
-    assert not Path("stopped/network.safetensors").exists()
-    assert run("--resume", "--out", "stopped") == 0
-    assert run(*line, "--out", "whole") == 0
-    stopped, whole = weights("stopped"), weights("whole")
-    assert stopped.keys() == whole.keys()
-    for name, value in whole.items():
-        np.testing.assert_array_equal(stopped[name], value, err_msg=name)
-
-
-def test_stopping_before_anything_was_done_leaves_nothing(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def stopped(*_: Any, **__: Any) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("convscope.train.loop.fit", stopped)
-    assert run("photos", *QUICK, "--out", "run") == 130
-    assert capsys.readouterr().err == "convscope: stopped before the first step; nothing was left half-written\n"
-
-
-def test_what_stops_a_training_is_one_sentence_and_status_1(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def broken(*_: Any, **__: Any) -> None:
-        raise TrainingError("the loss became nan, in step 3 of epoch 1; use a smaller learning rate")
-
-    monkeypatch.setattr("convscope.train.loop.fit", broken)
-    assert run("photos", *QUICK, "--out", "run") == 1
-    assert capsys.readouterr().err.endswith("in step 3 of epoch 1; use a smaller learning rate\n")
-
-
-@pytest.mark.parametrize(
-    ("flags", "sentence"),
-    [
-        ([], "--resume needs the folder of the training; add --out RUN"),
-        (["--out", "run", "--batch", "9"], "--batch 9 has no use with --resume, which goes on as the training began"),
-        (["--out", "run", "--net", "cnn"], "--net 'cnn' has no use with --resume"),
-        (["other", "--out", "run"], "not on 'other'; leave DATA out"),
-        (["--out", "nothing"], "there is no training in 'nothing'; give the folder of one"),
-    ],
-)
-def test_resume_needs_only_the_folder(flags: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("photos", *QUICK, "--epochs", "1", "--no-probe", "--out", "run") == 0
-    capsys.readouterr()
-    assert sentence in refused(capsys, "--resume", *flags)
 
 
 # Saying no
