@@ -13,7 +13,7 @@ FASHION_SCALE = ((0.286,), (0.353,))
 
 _FASHION = Recipe(
     epochs=11, batch=128, learning_rate=4e-3, weight_decay=0.1, label_smoothing=0.05, augment="flip",
-    scale=FASHION_SCALE, validation=0.1, freeze=0.35,
+    scale=FASHION_SCALE, validation=0.1, freeze=0.6,
 )  # fmt: skip
 
 _SHORT = _FASHION.replace(
@@ -22,7 +22,7 @@ _SHORT = _FASHION.replace(
 
 RECIPES: dict[str, Recipe] = {
     "fashion-cnn": _FASHION,
-    "fashion-cnn-2": _SHORT.replace(epochs=2),
+    "fashion-cnn-2": _SHORT.replace(epochs=2, learning_rate=6e-3, freeze=0.8),
     "fashion-cnn-3": _SHORT.replace(epochs=3),
     "fashion-dense": Recipe(epochs=10, batch=128, learning_rate=3e-3, scale=FASHION_SCALE, validation=0.1),
     "lenet-5": Recipe(epochs=10, batch=128, learning_rate=4e-3, augment="flip", scale=FASHION_SCALE, validation=0.1),
