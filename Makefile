@@ -67,6 +67,7 @@ bench: $(VENV)/ready-test
 
 gallery: $(VENV)/ready-test
 	$(BIN)/python examples/make_gallery.py
+	$(BIN)/python examples/make_explained.py
 	$(BIN)/python examples/make_screens.py
 
 clean:

@@ -20,7 +20,7 @@ from PIL import Image
 from convscope.app import cli
 from documentation import CLI, fenced, page, rows, section
 
-WITH_JSON = ("see", "summary", "compare", "export", "predict", "train", "doctor")
+WITH_JSON = ("see", "summary", "compare", "export", "predict", "explain", "train", "doctor")
 ENDLESS = ("serve",)  # until Ctrl-C, so their examples are not run here
 COMMANDS = (*WITH_JSON, *ENDLESS)
 PYTHON = page("python.md")
@@ -195,6 +195,18 @@ def test_every_field_of_predict_is_documented_and_every_documented_field_comes(f
     status, out, _ = typed(f"convscope predict coffee nothing.jpg {network} --json")
     assert status == 1
     assert paths(json.loads(out), frozenset()) == documented("The object of predict --json")
+
+
+def test_every_field_of_explain_is_documented_and_every_documented_field_comes(folder: Path) -> None:
+    net = '--net "conv(2, 3) | relu | gap | dense(2) | softmax" --size 12x16'
+    stop = frozenset({"image", "network", "maps[].evidence"})
+    one = answer(f"convscope explain coffee {net} --out one --json")
+    assert paths(one, stop) == documented("The object of explain --json")
+    status, out, _ = typed(f"convscope explain coffee nothing.jpg {net} --out two --json")
+    assert status == 1
+    assert paths(json.loads(out), frozenset()) == documented("The object of explain --json for many")
+    channel = answer(f"convscope explain coffee {net} --maximise conv_1:1 --out three --json")
+    assert paths(channel, frozenset()) == documented("The object of explain --maximise --json")
 
 
 def test_every_field_of_train_is_documented_and_every_documented_field_comes(folder: Path) -> None:

@@ -4,10 +4,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["Step", "Trace", "export", "figure", "load", "predict", "show", "trace"]
+__all__ = ["Step", "Trace", "explain", "export", "figure", "load", "predict", "show", "trace"]
 
 if TYPE_CHECKING:
     from convscope.draw import figure
+    from convscope.explaining import explain
     from convscope.notebook import show
     from convscope.page import export
     from convscope.predicting import predict
@@ -23,6 +24,7 @@ _HOME = {
     "figure": "draw",
     "export": "page",
     "predict": "predicting",
+    "explain": "explaining",
     "Trace": "traces",
     "Step": "traces",
 }

@@ -14,6 +14,8 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float32
 
+from convscope.traces import Step
+
 Scale = Literal["unit", "byte", "imagenet"]
 Fit = Literal["stretch", "crop", "pad"]
 
@@ -126,4 +128,73 @@ class Network(Protocol):
         Raises:
             MemoryBudgetError: keeping them would take more than ``memory`` bytes.
             Cancelled: ``watch`` raised it; the model is as it was before.
+        """
+
+
+@dataclass(frozen=True, eq=False)
+class Survey:
+    """What a network is made of for inputs of one shape: its steps without their numbers.
+
+    Attributes:
+        steps: in the order in which they ran. Their values are zeros that take no memory; shapes, settings, inputs and
+            parameters are real.
+        outputs: names of the steps that the network returned.
+        together: whether several photos can be given at once; False where one would change what is said of another.
+    """
+
+    steps: tuple[Step, ...]
+    outputs: tuple[str, ...]
+    together: bool = True
+
+
+@runtime_checkable
+class Taps(Protocol):
+    """A network for inputs of one shape whose steps can be read, and followed backwards, a batch at a time.
+
+    Attributes:
+        survey: its steps.
+    """
+
+    survey: Survey
+
+    def run(
+        self, batch: Any, want: Sequence[str], cut: Sequence[str] = (), *, guided: bool = False,
+        rough: float | None = None,
+    ) -> Mapping[str, Any]:  # fmt: skip
+        """Run once; the model comes back exactly as it was, also when it raises.
+
+        Args:
+            batch: a ``torch.Tensor`` (N, C, H, W), float32, of the surveyed (C, H, W).
+            want: names of steps whose values are returned.
+            cut: names of steps from which gradients are followed to those that are wanted; ``"input"`` is one. The
+                value of the first is a leaf: nothing before it is kept for a backward pass.
+            guided: replace the backward pass of every ReLU by that of guided backpropagation.
+            rough: allow a faster copy of the network before the first cut; the share, 0..1, of the multiplications
+                there that may be in bfloat16. None for the network as it is.
+
+        Returns:
+            by name, torch tensors with the batch axis in front: those of ``cut`` as they were before any operation
+            wrote over them, those of ``want``, which depend on them. Where a tensor has an attribute ``edge``, that
+            is what gradients are taken at in its place.
+
+        Raises:
+            CallError: there is no such step, or it cannot be cut at.
+            ForwardError: the network raised.
+        """
+
+
+@runtime_checkable
+class Differentiable(Protocol):
+    """A network through which gradients can be followed: the door for explanations."""
+
+    title: str
+    preprocessing: Preprocessing
+    labels: tuple[str, ...]
+    about: Mapping[str, Any]
+
+    def taps(self, value: Float32[np.ndarray, "c h w"]) -> Taps:
+        """Survey the network with one pass on ``value``, for inputs of its shape.
+
+        Raises:
+            ForwardError: the network raised.
         """

@@ -155,7 +155,13 @@ class Map:
         target: label of the class that was asked about.
         value: ``(H, W)`` float32 over the network's input, larger means more evidence for ``target``.
         layer: name of the step at which it was taken, "" for methods that look at the input.
-        evidence: what is known of whether to trust it, JSON values only.
+        evidence: what is known of whether to trust it, JSON values only; empty where nobody looked.
+        why_layer: why this layer was taken, one sentence.
+        score: what the network says of ``target``, as it came out; None where nobody noted it.
+        notes: what else must be known of it (a warning of the method, a fault of the map), a sentence each.
+
+    Raises:
+        CallError: ``value`` has no height and width, or ``score`` or ``notes`` are something else.
     """
 
     method: str
@@ -163,8 +169,17 @@ class Map:
     value: Float32[np.ndarray, "h w"]
     layer: str = ""
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    why_layer: str = ""
+    score: float | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if self.value.ndim != 2:
+            raise CallError(f"a map has a height and a width; got the shape {self.value.shape}")
+        if self.score is not None and (isinstance(self.score, bool) or not isinstance(self.score, int | float)):
+            raise CallError(f"the score of a map is a number or None; got {type(self.score).__name__}")
+        if not isinstance(self.notes, tuple) or not all(isinstance(note, str) for note in self.notes):
+            raise CallError(f"the notes of a map are a tuple of sentences; got {self.notes!r}")
         self.value.flags.writeable = False
 
 

@@ -308,6 +308,34 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: set_structure("maps", 0, "value", "shape", to=[1, 20, 20]),
         "a height and a width",
     ),
+    "map without a reason for its layer": (
+        lambda: set_structure("maps", 0, "why_layer", to=None),
+        "'why_layer' of map 0 is None; text needed",
+    ),
+    "score of a map a text": (
+        lambda: set_structure("maps", 0, "score", to="<b>1</b>"),
+        "'score' of map 0 is '<b>1</b>'; a number needed",
+    ),
+    "score of a map true": (lambda: set_structure("maps", 0, "score", to=True), "'score' of map 0 is True; a number"),
+    "score of a map null": (lambda: set_structure("maps", 0, "score", to=None), "'score' of map 0 is None; a number"),
+    "score of a map too large": (
+        lambda: set_structure("maps", 0, "score", to=10**400),
+        "'score' of map 0 is 10+...0+; a number needed",
+    ),
+    "score of a map a mark": (
+        lambda: set_structure("maps", 0, "score", to={"$float": "1e5"}),
+        "a number is written as '1e5'",
+    ),
+    "score of a map a mark and more": (
+        lambda: set_structure("maps", 0, "score", to={"$float": "inf", "x": 1}),
+        "a number is written as 'inf'",
+    ),
+    "notes of a map a text": (lambda: set_structure("maps", 0, "notes", to="a"), "'notes' of map 0 is 'a'; a list"),
+    "notes of a map numbers": (lambda: set_structure("maps", 0, "notes", to=[1]), r"'notes' of map 0 is \[1\]; texts"),
+    "evidence of a map deep": (
+        lambda: set_structure("maps", 0, "evidence", to=json.loads('{"a":' * 50 + "1" + "}" * 50)),
+        "is nested too deeply",
+    ),
     **{
         f"without {key}": ((lambda key=key: without(key)), f"its structure has no '{key}'")
         for key in ("format", "picture", "placement", "outputs", "steps", "maps", "labels", "about")

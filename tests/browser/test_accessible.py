@@ -6,26 +6,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from looking import LOOKS, findings, look, overlaps
 from viewing import Shown, address, opened, tab
 
 Files = Callable[[str], Shown]
-SERIOUS = {"serious", "critical"}
-LOOKS = [("light", "en"), ("dark", "en"), ("light", "zh"), ("dark", "zh")]
-
-
-def findings(page: Page) -> list[str]:
-    """Rule, element and reason of everything serious."""
-    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    found: list[dict[str, Any]] = Axe().run(page).response["violations"]
-    return [
-        f"{rule['id']}: {' '.join(map(str, node['target']))}: {node['failureSummary'].splitlines()[-1].strip()}"
-        for rule in found
-        if rule["impact"] in SERIOUS
-        for node in rule["nodes"]
-    ]
 
 
 @pytest.fixture
@@ -36,10 +22,6 @@ def free(browser: Browser) -> Iterator[Page]:
     )
     yield context.new_page()
     context.close()
-
-
-def look(theme: str, language: str) -> str:
-    return f"&theme={theme}&lang={language}"
 
 
 @pytest.mark.parametrize(("theme", "language"), LOOKS)
@@ -101,37 +83,6 @@ def test_the_choosers_of_the_server(theme: str, language: str, free: Page, serve
 
 
 SIZES = [(1024, 768), (1280, 800), (1920, 1080)]
-#: Texts that overlap, of the header and of the panel's head.
-_OVERLAPS = """() => {
-  const boxes = [];
-  const walk = (node) => {
-    if (node.nodeType === Node.TEXT_NODE && node.data.trim()) {
-      const range = document.createRange();
-      range.selectNodeContents(node);
-      let { left, top, right, bottom } = range.getBoundingClientRect();
-      for (let around = node.parentElement; around && around !== document.body; around = around.parentElement) {
-        if (getComputedStyle(around).overflowX === "visible") continue;
-        const clip = around.getBoundingClientRect();
-        [left, top] = [Math.max(left, clip.left), Math.max(top, clip.top)];
-        [right, bottom] = [Math.min(right, clip.right), Math.min(bottom, clip.bottom)];
-      }
-      const { visibility } = getComputedStyle(node.parentElement);
-      const hidden = node.parentElement.closest(".unseen, .skip, [hidden]") || visibility === "hidden";
-      const text = node.data.trim();
-      if (!hidden && right - left > 1 && bottom - top > 1) boxes.push({ text, left, top, right, bottom });
-    }
-    node.childNodes.forEach(walk);
-  };
-  for (const part of document.querySelectorAll("header.top, .panel-head")) walk(part);
-  const over = [];
-  boxes.forEach((a, i) => boxes.slice(i + 1).forEach((b) => {
-    const across = Math.min(a.right, b.right) - Math.max(a.left, b.left);
-    const down = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
-    if (across > 1 && down > 4) over.push(`${a.text} / ${b.text}`);
-  }));
-  boxes.forEach((box) => { if (box.right > innerWidth + 1 || box.left < -1) over.push(`${box.text} is outside`); });
-  return { over, count: boxes.length };
-}"""
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
@@ -146,6 +97,6 @@ def test_nothing_overlaps_or_runs_off_the_screen(
             tab(page, view).click()
             expect(page.locator(".sum-nothing, .sum-balance, .atlas, .panel-body .channel").first).to_be_visible()
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), view
-            found = page.evaluate(_OVERLAPS)
+            found = overlaps(page)
             assert found["over"] == [], f"{name}, {view}"
             assert found["count"] > 8

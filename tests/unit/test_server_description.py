@@ -13,6 +13,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 
+from convscope.explaining import verb
 from convscope.server import Limits
 from convscope.server.description import COMMON, description
 from serving import SMALL, Answer, Running, page_folder, png, serving
@@ -63,6 +64,14 @@ def check(method: str, path: str, answer: Answer) -> int:
     return answer.status
 
 
+def explained(server: Running, trace: str, method: str) -> str:
+    """An explanation that is over; its id."""
+    name = server.send(f"/api/traces/{trace}/maps", {"method": method}).json["id"]
+    while server.ask("GET", f"/api/maps/{name}?wait=20").json["state"] in {"waiting", "running"}:
+        continue
+    return str(name)
+
+
 def test_every_status_comes_and_no_other(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     from convscope import page
 
@@ -76,6 +85,10 @@ def test_every_status_comes_and_no_other(server: Running, monkeypatch: pytest.Mo
         server.ask("DELETE", f"/api/traces/{cancelled}")  # one that was faster is forgotten, and started again
         if server.ask("GET", f"/api/traces/{cancelled}").status == 404:
             cancelled = server.start({"spec": "conv(5, 3)"}).json["id"]
+    with monkeypatch.context() as patched:
+        patched.setattr(verb, "explain_trace", lambda *_args, **_more: 1 / 0)
+        failed_map = explained(server, done, "cam")
+    made = explained(server, done, "gradcam")
     json_type, part, odd = {"Content-Type": "application/json"}, {"Range": "bytes=0-9"}, {"Range": "bytes=9-0"}
     slow = {"Content-Length": "9"}
     wish = {"picture": {"sample": "chelsea"}, "network": {"spec": "relu"}, "size": [4, 4]}
@@ -110,6 +123,27 @@ def test_every_status_comes_and_no_other(server: Running, monkeypatch: pytest.Mo
             "POST", "/api/traces", "/api/traces",
             json.dumps(wish | {"picture": {"id": "no"}}).encode(), json_type,
         ),
+        *(
+            asked("POST", "/api/traces/{id}/maps", f"/api/traces/{name}/maps", *args)
+            for name, *args in (
+                (done, b'{"method": "gradcam"}', json_type),
+                (done, b"{", json_type),
+                (done, b"{}", json_type),
+                (done, b"{}"),
+                (done, bytes(1 << 14), json_type),
+                (done, None, slow | json_type),
+                (gone, b'{"method": "gradcam"}', json_type),
+                (cancelled, b'{"method": "gradcam"}', json_type),
+            )
+        ),
+        asked("GET", "/api/maps/{id}", f"/api/maps/{made}?wait=1&seen=0"),
+        asked("GET", "/api/maps/{id}", f"/api/maps/{failed_map}?wait=long"),
+        asked("GET", "/api/maps/{id}", f"/api/maps/{gone}"),
+        asked("GET", "/api/maps/{id}/map", f"/api/maps/{made}/map"),
+        asked("GET", "/api/maps/{id}/map", f"/api/maps/{failed_map}/map"),
+        asked("GET", "/api/maps/{id}/map", f"/api/maps/{gone}/map"),
+        asked("DELETE", "/api/maps/{id}", f"/api/maps/{failed_map}"),
+        asked("DELETE", "/api/maps/{id}", f"/api/maps/{gone}"),
         asked("GET", "/api/traces/{id}", f"/api/traces/{done}?wait=1&seen=0"),
         asked("GET", "/api/traces/{id}", f"/api/traces/{cancelled}"),
         asked("GET", "/api/traces/{id}", f"/api/traces/{done}?wait=long"),

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tracemalloc
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -89,6 +90,7 @@ def assert_same(left: Trace, right: Trace) -> None:
     assert len(left.maps) == len(right.maps)
     for one, other in zip(left.maps, right.maps, strict=True):
         assert (one.method, one.target, one.layer) == (other.method, other.target, other.layer)
+        assert (one.why_layer, str(one.score), one.notes) == (other.why_layer, str(other.score), other.notes)
         assert plain_floats(one.evidence) == plain_floats(other.evidence)
         assert same_bits(one.value, other.value)
 
@@ -146,7 +148,10 @@ def traces(draw: st.DrawFn) -> Callable[[], Trace]:
         rest.append((inputs, draw(OBJECTS), params, draw(NAMES), draw(NAMES), draw(st.booleans()), draw(NAMES)))
     size = st.integers(0, 3)
     maps = [
-        (draw(NAMES), draw(NAMES), draw(arrays((draw(size), draw(size)))), draw(NAMES), draw(OBJECTS))
+        (
+            *(draw(NAMES), draw(NAMES), draw(arrays((draw(size), draw(size)))), draw(NAMES), draw(OBJECTS)),
+            *(draw(NAMES), draw(st.none() | st.floats()), tuple(draw(st.lists(NAMES, max_size=2)))),
+        )
         for _ in range(draw(st.integers(0, 2)))
     ]
     picture = photo(draw(size), draw(size))
@@ -228,6 +233,36 @@ def test_the_bytes_of_a_tiny_trace_never_change() -> None:
     """Golden: files written today are read by every later version, so the bytes are fixed."""
     assert hashlib.sha256(dumps(small_trace())).hexdigest() == GOLDEN_EXACT
     assert hashlib.sha256(dumps(small_trace(), compact=True)).hexdigest() == GOLDEN_COMPACT
+
+
+def test_what_is_not_known_of_a_map_is_left_out_of_the_file_and_comes_back_as_unknown() -> None:
+    """So that files of earlier versions are read, and traces without it have the bytes that they always had."""
+    structure = json.loads(layout.parse(memoryview(dumps(small_trace()))).text)
+    assert not {"why_layer", "score", "notes"} & structure["maps"][0].keys()
+    (old,) = loads(dumps(small_trace())).maps
+    assert (old.why_layer, old.score, old.notes) == ("", None, ())
+    told = replace(small_trace().maps[0], why_layer="it is the last", score=math.inf, notes=("a warning", "狗"))
+    trace = replace(small_trace(), maps=(told,))
+    (new,) = loads(dumps(trace, compact=True)).maps
+    assert (new.why_layer, new.score, new.notes) == ("it is the last", math.inf, ("a warning", "狗"))
+    assert not new.value.flags.writeable
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"value": ramp(3)}, r"a map has a height and a width; got the shape \(3,\)"),
+        ({"score": "high"}, "the score of a map is a number or None; got str"),
+        ({"score": True}, "the score of a map is a number or None; got bool"),
+        ({"notes": ["a"]}, r"the notes of a map are a tuple of sentences; got \['a'\]"),
+        ({"notes": (1,)}, "the notes of a map are a tuple of sentences"),
+    ],
+)
+def test_a_map_that_is_none_is_refused(fields: dict, message: str) -> None:
+    made = object.__new__(Map)  # past the types, which are only enforced while tests run
+    vars(made).update({"method": "cam", "target": "cat", "value": ramp(2, 2), "score": None, "notes": ()} | fields)
+    with pytest.raises(CallError, match=message):
+        made.__post_init__()
 
 
 def test_every_tensor_is_aligned_and_in_reading_order() -> None:

@@ -39,7 +39,7 @@ def rich() -> Trace:
     deep = Step("deep", "conv2d", rng.normal(size=(64, 5, 5)).astype(np.float32), (seen,))
     flat = Step("flat", "flatten", seen.value.reshape(-1), (deep,), {"max": float("-inf")})
     out = Step("猫", "linear", rng.normal(size=5).astype(np.float32), (flat,), {}, {"weight": np.ones(5, np.float32)})
-    found = Map("gradcam", "cat", np.ones((20, 30), np.float32))
+    found = Map("gradcam", "cat", np.ones((20, 30), np.float32), "deep", {}, "it is the last", 0.5, ("a remark",))
     return Trace(
         np.zeros((4, 6, 3), np.uint8), (seen, deep, flat, out), ("猫",), Placement(0.0, 0.0, 4.0, 6.0), (), (found,)
     )

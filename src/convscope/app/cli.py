@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import errno
 import sys
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
 from convscope import __version__
+from convscope.app import explain_options as of_explain
 from convscope.app import train_options as of_train
+from convscope.app.ending import DISK_FULL, INTERRUPTED, STOPPED, sentence_for
 from convscope.app.options import (
     Channels,
     Classifier,
@@ -48,10 +49,8 @@ from convscope.app.options import (
     Vary,
     Weights,
 )
-from convscope.errors import ConvscopeError
 
-DISK_FULL, INTERRUPTED = 4, 130
-STOPPED = "stopped; nothing was left half-written"
+__all__ = ["DISK_FULL", "INTERRUPTED", "app", "main"]
 
 app = typer.Typer(
     name="convscope",
@@ -226,6 +225,39 @@ def predict(
     run(Wish(images, model, weights, scale, size, top, table, overwrite, as_json))
 
 
+@app.command(epilog="Example: convscope explain cat.jpg --class cat --method gradcam,occlusion")
+def explain(
+    images: of_explain.Images = None,
+    net: Net = None,
+    model: Model = None,
+    classes: of_explain.Classes = None,
+    method: of_explain.Methods = None,
+    layer: of_explain.At = None,
+    thorough: of_explain.Thorough = False,
+    maximise: of_explain.Maximise = None,
+    weights: Weights = None,
+    seed: Seed = 0,
+    scale: Scale = None,
+    size: Size = None,
+    out: Out = None,
+    overwrite: Overwrite = False,
+    memory: Memory = 4.0,
+    no_html: NoHtml = False,
+    listed: of_explain.Listed = False,
+    as_json: Json = False,
+) -> None:
+    """Show where an answer came from: a heat map over the photo, and whether it is to be believed.
+
+    Every map is measured against a random one, an edge detector and the photo's middle. Of many photos: a table, and a
+    picture of each.
+    """
+    from convscope.app.explain_request import Asked, run
+    from convscope.app.opening import Request
+
+    request = Request(None, weights, seed, scale, size, out, layer or [], overwrite, memory, as_json)
+    run(Asked(request, images or [], net, model, classes or [], method or [], thorough, maximise, not no_html, listed))
+
+
 @app.command(epilog="Example: convscope train fashion-mnist --net cnn --epochs 3")
 def train(
     data: of_train.Data = None,
@@ -330,40 +362,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
 def _explained(error: BaseException) -> int:
     """Say in one sentence what went wrong; the exit status."""
-    text, status = _sentence_for(error)
+    text, status = sentence_for(error)
     return _said(text, status)
-
-
-def _sentence_for(error: BaseException) -> tuple[str, int]:
-    if _is_disk_full(error):
-        return "the disk is full, so nothing was written; make room, or choose another place", DISK_FULL
-    match error:
-        case typer.Abort() | KeyboardInterrupt():
-            found = STOPPED, INTERRUPTED
-        case ConvscopeError():
-            found = str(error), error.exit_status
-        case OSError():
-            found = f"cannot go on: {error}", 1
-        case MemoryError():
-            found = "out of memory; use a smaller picture (--size) or a smaller network", 1
-        case _ if hasattr(error, "format_message"):  # what typer says of a wrong call
-            found = f"{_one_line(error.format_message())}; see convscope --help", 2
-        case _:
-            what = f"{type(error).__name__}: {_one_line(error)}"
-            found = f"internal error ({what}); run again with --debug and report what it prints", 1
-    return found
-
-
-def _is_disk_full(error: BaseException | None) -> bool:
-    while error is not None:
-        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            return True
-        error = error.__cause__
-    return False
-
-
-def _one_line(text: Any) -> str:
-    return " ".join(str(text).split()).rstrip(".")
 
 
 def _said(text: str, status: int) -> int:

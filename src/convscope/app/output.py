@@ -16,6 +16,8 @@ from typing import Any
 from convscope.errors import OutputError
 
 REPORT = "report.json"
+REPORTS = (REPORT, "explain.json")
+"""One of these is in every folder that convscope wrote."""
 HOME = Path("convscope-out")
 #: Bytes; file systems stop at 255, and a number and an ending are added.
 LONGEST_NAME = 120
@@ -59,7 +61,7 @@ def _check_free(out: Path, *, overwrite: bool) -> None:
         return
     if not overwrite:
         raise OutputError(f"{str(out)!r} exists already; choose another name, or add --overwrite to replace it")
-    if not (out.is_dir() and not out.is_symlink() and (out / REPORT).is_file()):
+    if not (out.is_dir() and not out.is_symlink() and any((out / name).is_file() for name in REPORTS)):
         raise OutputError(
             f"{str(out)!r} was not written by convscope, so --overwrite leaves it alone; choose another name"
         )

@@ -158,6 +158,29 @@ def broken(text: str, width: int, size: int, *, lines: int, tail: float = 0.4) -
     return [shorten(line.strip(), width, size, tail=tail) for line in found]
 
 
+def paragraph(text: str, width: int, size: int, *, lines: int = 99) -> list[str]:
+    """A text of sentences in lines no wider than ``width``, broken between words, and inside one where it must be.
+
+    Of more than ``lines`` lines, the last ends in an ellipsis.
+
+    >>> paragraph("The map is zero everywhere.", 110, 12)
+    ['The map is zero', 'everywhere.']
+    """
+    found = [""]
+    for word in re.findall(r"\S+\s*", text):
+        if found[-1] and text_width((found[-1] + word).rstrip(), size) > width:
+            found.append("")
+        found[-1] += word
+        while text_width(found[-1].rstrip(), size) > width and len(found[-1].rstrip()) > 1:
+            whole = found.pop().rstrip()
+            kept = next(n for n in range(len(whole) - 1, 0, -1) if n == 1 or text_width(whole[:n], size) <= width)
+            found += [whole[:kept], f"{whole[kept:]} "]
+    found = [line.rstrip() for line in found]
+    if len(found) > lines:
+        found = [*found[: lines - 1], shorten(" ".join(found[lines - 1 :]), width, size, tail=0.0)]
+    return found
+
+
 def wrap(parts: list[str], width: int, size: int, *, joint: str = "  ·  ") -> list[str]:
     """Parts of a sentence in as many lines as they need, each no wider than ``width``.
 

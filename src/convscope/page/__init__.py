@@ -11,6 +11,7 @@
     ranking.py      which channels go first, the same ones along a chain
     keeping.py      how much of each array an allowance leaves
     excerpt.py      a part of a trace as a file
+    maps.py         explanations in it, and one as a file of its own
     blocks.py       a file as compressed text that is read in parts
     tensors.py      arrays and a JSON text as a safetensors file
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from convscope.page.keeping import Allowance, Keeping, Take, everything
+from convscope.page.maps import told
 from convscope.page.tensors import pack
 from convscope.store.jsontext import plain
 from convscope.store.layout import KEY
@@ -29,6 +30,7 @@ class Held:
         params, of_params: the same for parameters.
         absent: steps of whose value there is nothing.
         picture: whether the photo is there in its full size.
+        maps, of_maps: explanations whose numbers are there, and how many there are.
     """
 
     values: int
@@ -37,6 +39,8 @@ class Held:
     of_params: int
     absent: int = 0
     picture: bool = True
+    maps: int = 0
+    of_maps: int = 0
 
 
 @dataclass(frozen=True)
@@ -65,9 +69,12 @@ def photo_within(trace: Trace, room: int) -> Photo:
     return Photo(pixels, placed, whole=False)
 
 
-def excerpt_bytes(keeping: Keeping, photo: Photo, allowed: Allowance) -> tuple[bytes, Held]:
-    """The excerpt as a safetensors file, specified in ``docs/page.md``, and what it holds."""
-    maker = _Maker(keeping, allowed)
+def excerpt_bytes(keeping: Keeping, photo: Photo, allowed: Allowance, maps: frozenset[int]) -> tuple[bytes, Held]:
+    """The excerpt as a safetensors file, specified in ``docs/page.md``, and what it holds.
+
+    ``maps`` are the positions of the explanations whose numbers go along.
+    """
+    maker = _Maker(keeping, allowed, maps)
     maker.arrays["picture"] = photo.pixels
     structure, held = maker.structure(photo)
     return pack(KEY, structure, maker.arrays), held
@@ -79,6 +86,7 @@ class _Maker:
 
     keeping: Keeping
     allowed: Allowance
+    maps: frozenset[int]
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
     _known: dict[Hashable, str] = field(default_factory=dict)
 
@@ -88,13 +96,11 @@ class _Maker:
         steps = [self._step(i, step, index) for i, step in enumerate(trace.steps)]
         maps = [
             {
-                "method": told.method,
-                "target": told.target,
-                "layer": told.layer,
-                "evidence": plain(told.evidence, f"the evidence of map {i}"),
-                "value": self._reference(f"map/{i}", told.value, everything(told.value)),
+                **told(map_, f"map {i}"),
+                "shape": list(map_.value.shape),
+                "value": self._reference(f"map/{i}", map_.value, everything(map_.value) if i in self.maps else None),
             }
-            for i, told in enumerate(trace.maps)
+            for i, map_ in enumerate(trace.maps)
         ]
         for i, step in enumerate(trace.steps):
             steps[i]["params"] = self._params(i, step)
@@ -161,6 +167,8 @@ class _Maker:
             sum(array.size for arrays in self.keeping.params for array in arrays.values()),
             values.count(None),
             whole_picture,
+            len(self.maps),
+            len(self.keeping.trace.maps),
         )
 
     def _size(self, reference: dict[str, Any] | None) -> int:
@@ -185,4 +193,5 @@ def _as_json(held: Held) -> dict[str, Any]:
         "params": [held.params, held.of_params],
         "absent": held.absent,
         "picture": held.picture,
+        "maps": [held.maps, held.of_maps],
     }

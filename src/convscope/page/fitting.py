@@ -16,6 +16,7 @@ from convscope.page.blocks import Packed, packed
 from convscope.page.channels import smaller, thumb_size
 from convscope.page.excerpt import Held, Photo, excerpt_bytes, photo_within
 from convscope.page.keeping import Allowance, Keeping
+from convscope.page.maps import kept_maps
 from convscope.page.overview import KEY, THUMB, overview_parts
 from convscope.page.ranking import channel_orders
 from convscope.page.tensors import pack
@@ -38,6 +39,7 @@ LEAST = (3, 1, 0)
 
 _OVERVIEW_SHARE = 0.5
 _PHOTO_SHARE = 0.25
+_MAPS_SHARE = 0.5
 _HOPELESS = 0.4  # float32 numbers of networks do not compress further than this
 _ROUNDS = 5
 _CLOSE = 0.96  # of the room is full enough
@@ -78,20 +80,21 @@ def fitted(
     left = room - overview.cost
     photo = photo_within(trace, int(left * _PHOTO_SHARE * 0.75))
     if channels is not None:
-        data, held = excerpt_bytes(keeping, photo, Allowance(0, channels, channels))
+        data, held = excerpt_bytes(keeping, photo, Allowance(0, channels, channels), kept_maps(trace.maps, None))
         return Content(packed(data), overview, held, thumb)
-    file, held = _largest(keeping, photo, left)
+    file, held = _largest(keeping, photo, kept_maps(trace.maps, int(left * _MAPS_SHARE)), left)
     return Content(file, overview, held, thumb)
 
 
 def whole(trace: Trace) -> Held:
     """What a file with everything holds."""
     values, params = _numbers(trace)
-    return Held(values, values, params, params)
+    maps = len(trace.maps)
+    return Held(values, values, params, params, maps=maps, of_maps=maps)
 
 
 def _bytes(trace: Trace) -> int:
-    return 4 * sum(_numbers(trace)) + trace.picture.size
+    return 4 * sum(_numbers(trace)) + trace.picture.size + sum(map_.value.nbytes for map_ in trace.maps)
 
 
 def _numbers(trace: Trace) -> tuple[int, int]:
@@ -132,11 +135,12 @@ def _picture_bytes(pictures: Mapping[str, np.ndarray], sides: Mapping[str, int])
     return sum(len(array) * math.prod(thumb_size(array.shape[1:], sides[name])) for name, array in pictures.items())
 
 
-def _largest(keeping: Keeping, photo: Photo, room: int) -> tuple[Packed, Held]:
+def _largest(keeping: Keeping, photo: Photo, maps: frozenset[int], room: int) -> tuple[Packed, Held]:
     """The excerpt with the largest allowance that fits."""
+    beside = photo.pixels.size + sum(keeping.trace.maps[i].value.nbytes for i in maps)
     for least in LEAST:
         allowed = Allowance(0, least)
-        best = _attempt(keeping, photo, allowed)
+        best = _attempt(keeping, photo, allowed, maps)
         if best[0].cost <= room:
             break
     else:
@@ -144,11 +148,11 @@ def _largest(keeping: Keeping, photo: Photo, room: int) -> tuple[Packed, Held]:
     ratio = best[0].cost / max(1, best[0].size)
     tried = {0}
     for _ in range(_ROUNDS):
-        numbers = _allowance(keeping, allowed.least, int(room * 0.98 / ratio) - photo.pixels.size)
+        numbers = _allowance(keeping, allowed.least, int(room * 0.98 / ratio) - beside)
         if numbers in tried:
             break
         tried.add(numbers)
-        found = _attempt(keeping, photo, Allowance(numbers, allowed.least))
+        found = _attempt(keeping, photo, Allowance(numbers, allowed.least), maps)
         ratio = max(ratio * 0.5, found[0].cost / found[0].size)
         if found[0].cost <= room and found[0].cost > best[0].cost:
             best = found
@@ -157,8 +161,8 @@ def _largest(keeping: Keeping, photo: Photo, room: int) -> tuple[Packed, Held]:
     return best
 
 
-def _attempt(keeping: Keeping, photo: Photo, allowed: Allowance) -> tuple[Packed, Held]:
-    data, held = excerpt_bytes(keeping, photo, allowed)
+def _attempt(keeping: Keeping, photo: Photo, allowed: Allowance, maps: frozenset[int]) -> tuple[Packed, Held]:
+    data, held = excerpt_bytes(keeping, photo, allowed, maps)
     return packed(data), held
 
 

@@ -8,6 +8,7 @@
                 wishes.py    what a client may ask for, checked      bodies.py  bounded reading
                 networks.py  what can be run, within limits          pictures.py
                 runs.py ──► jobs.py, workers.py, kept.py: one run, the threads, what is kept of it
+                explanations.py ──► mapwishes.py: heat maps of traces that are there, one at a time
                 tracefile.py, ranges.py: its bytes by ranges         files.py: the page's own files
 
 Nothing that a client sends is ever taken for a path, an address or the name of a Python object.

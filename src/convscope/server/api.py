@@ -12,12 +12,15 @@ from starlette.routing import Route
 from convscope import __version__
 from convscope.errors import CallError, ImageError
 from convscope.image import Picture, open_image
+from convscope.page.maps import map_bytes
 from convscope.server.answers import Refusal, json_answer, refused
 from convscope.server.bodies import read_body, read_json
 from convscope.server.description import description
+from convscope.server.explanations import Explanations
 from convscope.server.files import ICON, INDEX, File
-from convscope.server.jobs import Result
+from convscope.server.jobs import Job, Result
 from convscope.server.limits import Limits
+from convscope.server.mapwishes import known_methods, read_map_wish
 from convscope.server.networks import Networks, Settings
 from convscope.server.pictures import Photo, Pictures
 from convscope.server.ranges import wanted_range
@@ -53,6 +56,7 @@ class Api:
         self._files, self._pictures, self._networks = files, pictures, networks
         self._begin, self._usual, self._limits = begin, usual, limits
         self.runs: Runs | None = None
+        self.explanations: Explanations | None = None
 
     def routes(self) -> list[Route]:
         """Every address that answers, with every method that it takes; nothing else does."""
@@ -71,12 +75,20 @@ class Api:
             _resource("/api/traces/{id}/trace", GET=self.trace_file, HEAD=self.trace_file),
             _resource("/api/traces/{id}/overview", GET=self.overview),
             _resource("/api/traces/{id}/page", GET=self.page),
+            _resource("/api/traces/{id}/maps", POST=self.add_map),
+            _resource("/api/maps/{id}", GET=self.map_news, DELETE=self.drop_map),
+            _resource("/api/maps/{id}/map", GET=self.map_file),
         ]
 
     @property
     def _running(self) -> Runs:
         assert self.runs is not None, "the server has started"
         return self.runs
+
+    @property
+    def _explaining(self) -> Explanations:
+        assert self.explanations is not None, "the server has started"
+        return self.explanations
 
     async def index(self, _request: Request) -> Response:
         """The page."""
@@ -120,6 +132,7 @@ class Api:
                 "networks": [offer.facts() for offer in self._networks.offers],
                 "samples": [photo.facts() for photo in self._pictures.shelf],
                 "scales": list(SCALES),
+                "methods": known_methods(),
                 "default": {
                     "picture": self._pictures.shelf[0].name,
                     "network": self._begin,
@@ -161,7 +174,9 @@ class Api:
 
     async def trace_news(self, request: Request) -> Response:
         """How far a run is; held until there is news where the request says how long."""
-        job = self._running.job(request.path_params["id"])
+        return await self._news(request, self._running.job(request.path_params["id"]))
+
+    async def _news(self, request: Request, job: Job) -> Response:
         wait = _number(request, "wait", 0.0)
         seen = _number(request, "seen", -1.0) if "seen" in request.query_params else None
         await job.news(None if seen is None else int(seen), min(wait, self._limits.wait_seconds))
@@ -196,6 +211,26 @@ class Api:
         html = await self._running.help(lambda: _page(result))
         headers = {"Content-Disposition": f'attachment; filename="{file_name(result.trace)}"'}
         return Response(html, headers=headers, media_type="text/html; charset=utf-8")
+
+    async def add_map(self, request: Request) -> Response:
+        """Explain the answer of a trace."""
+        data = await read_json(request, self._limits.json, self._limits.body_seconds)
+        wish = read_map_wish(data)
+        return json_answer({"id": self._explaining.start(request.path_params["id"], wish).id}, 202)
+
+    async def map_news(self, request: Request) -> Response:
+        """How far an explanation is; held as :meth:`trace_news`."""
+        return await self._news(request, self._explaining.job(request.path_params["id"]))
+
+    async def drop_map(self, request: Request) -> Response:
+        """Cancel or forget."""
+        self._explaining.drop(request.path_params["id"])
+        return Response(status_code=204)
+
+    async def map_file(self, request: Request) -> Response:
+        """The map with its evidence, as a file of its own."""
+        made = self._explaining.map(request.path_params["id"])
+        return Response(await self._running.help(lambda: map_bytes(made)), media_type=_TYPE)
 
 
 async def _parts(parts: Iterator[bytes]) -> AsyncIterator[bytes]:

@@ -15,6 +15,7 @@ from convscope.image import Picture
 from convscope.server import api as routes
 from convscope.server.answers import Refusal
 from convscope.server.api import Api
+from convscope.server.explanations import Explanations
 from convscope.server.files import page_files
 from convscope.server.guard import Guard, Keys, Names
 from convscope.server.limits import Limits
@@ -61,12 +62,16 @@ class App:
 
     def close(self) -> None:
         """Answer whoever waits for news; the server is about to end."""
-        if self.api.runs is not None:
-            self.api.runs.close()
+        for part in (self.api.runs, self.api.explanations):
+            if part is not None:
+                part.close()
 
     def stop(self, seconds: float) -> bool:
         """End the threads; whether they ended in time."""
-        return self.api.runs is None or self.api.runs.stop(seconds)
+        ended = True
+        for part in (self.api.explanations, self.api.runs):
+            ended = (part is None or part.stop(seconds / 2)) and ended
+        return ended
 
 
 def make_app(settings: Settings) -> App:
@@ -81,10 +86,12 @@ def make_app(settings: Settings) -> App:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         api.runs = Runs(networks, limits)
+        api.explanations = Explanations(api.runs, limits)
         if settings.warm:
             await _warm(api.runs, Wish(pictures.shelf[0], networks.named(settings.begin), settings.usual))
         yield
         api.runs.close()
+        api.explanations.close()
 
     inner = Starlette(
         routes=api.routes(),

@@ -7,6 +7,8 @@ from functools import cache
 from typing import Any
 
 from convscope import __version__
+from convscope.explaining.methods import METHODS
+from convscope.server.mapwishes import LONGEST_NAME
 from convscope.server.wishes import LARGEST_SEED, SCALES
 
 Json = dict[str, Any]
@@ -23,7 +25,7 @@ REASONS = {
     400: "The body is not what it was announced to be.",
     404: "There is nothing of that name, or it is no longer kept.",
     408: "The body did not arrive in time.",
-    409: "The run has no result, or not yet.",
+    409: "The run (or the explanation) has no result, or not yet.",
     413: "The body is too large.",
     415: "The body is not announced as JSON.",
     416: "More than one range, or one that is not in the file.",
@@ -52,6 +54,20 @@ def _or_null(kind: str) -> Json:
     return {"type": [kind, "null"]}
 
 
+METHOD: Json = {"type": "string", "enum": list(METHODS)}
+CLASS: Json = {"type": ["integer", "null"], "minimum": 0, "maximum": 2**31 - 1}
+MAP_SETTINGS: Json = {
+    "target": CLASS,
+    "against": CLASS,
+    "layer": {"type": ["string", "null"], "maxLength": LONGEST_NAME},
+    "thorough": {"type": "boolean"},
+}
+NEWS: Json = {
+    "id": TEXT,
+    "state": {"type": "string", "enum": ["waiting", "running", "done", "failed", "cancelled"]},
+    "progress": _object({"step": _or_null("integer"), "name": TEXT, "done": COUNT, "total": _or_null("integer")}),
+    "message": _or_null("string"),
+}
 SETTINGS: Json = {"seed": SEED, "scale": SCALE_OR_OWN, "size": SIZE}
 
 SCHEMAS: dict[str, Json] = {
@@ -68,6 +84,15 @@ SCHEMAS: dict[str, Json] = {
             "spec": _or_null("string"),
         }
     ),
+    "Method": _object(
+        {
+            "name": METHOD,
+            "title": TEXT,
+            "family": {"type": "string", "enum": ["cam", "gradient", "perturbation"]},
+            "layered": {"type": "boolean"},
+            "warning": TEXT,
+        }
+    ),
     "State": _object(
         {
             "convscope": TEXT,
@@ -75,6 +100,7 @@ SCHEMAS: dict[str, Json] = {
             "networks": {"type": "array", "items": _ref("Network")},
             "samples": {"type": "array", "items": _ref("Sample")},
             "scales": {"type": "array", "items": SCALE},
+            "methods": {"type": "array", "items": _ref("Method")},
             "default": _object({"picture": TEXT, "network": TEXT, **SETTINGS}),
         }
     ),
@@ -89,14 +115,11 @@ SCHEMAS: dict[str, Json] = {
         SETTINGS,
     ),
     "Started": _object({"id": TEXT}),
+    "MapRequest": _object({"method": METHOD}, MAP_SETTINGS),
+    "MapNews": _object({**NEWS, "trace": TEXT, "method": METHOD, **MAP_SETTINGS}),
     "Run": _object(
         {
-            "id": TEXT,
-            "state": {"type": "string", "enum": ["waiting", "running", "done", "failed", "cancelled"]},
-            "progress": _object(
-                {"step": _or_null("integer"), "name": TEXT, "done": COUNT, "total": _or_null("integer")}
-            ),
-            "message": _or_null("string"),
+            **NEWS,
             "network": _ref("Network"),
             "picture": _ref("Sample"),
             **SETTINGS,
@@ -148,7 +171,7 @@ WAIT = _parameter(
 )  # fmt: skip
 SEEN = _parameter(
     "seen", "query", {"type": "integer", "minimum": 0, "maximum": 999_999_999},
-    "With wait: more than so many steps done is news; without it only the end is.",
+    "With wait: more than so many steps (or passes) done is news; without it only the end is.",
 )  # fmt: skip
 TOKEN = _parameter("token", "query", TEXT, "From the printed address: answered with a cookie and a way to /.")
 PICTURE_NAME = _parameter("name", "query", TEXT, "What to call it.")
@@ -223,6 +246,27 @@ PATHS: dict[str, Json] = {
             "export", "The trace as one HTML file", {200: ("A download.", _bytes("text/html"))}, (404, 409), (ID,)
         )
     },
+    "/api/traces/{id}/maps": {
+        "post": _operation(
+            "explain",
+            "Explain the answer of a trace with a heat map; the same request again may give the same one",
+            {202: ("It is on its way.", _json("Started"))},
+            (400, 404, 408, 409, 413, 415, 422),
+            (ID,),
+            _json("MapRequest"),
+        )
+    },
+    "/api/maps/{id}": {
+        "get": _operation(
+            "mapNews", "How far an explanation is", {200: ("News.", _json("MapNews"))}, (404, 422), (ID, WAIT, SEEN)
+        ),
+        "delete": _operation(
+            "dropMap", "Cancel an explanation, or forget one that is over", {204: ("Done.", {})}, (404,), (ID,)
+        ),
+    },
+    "/api/maps/{id}/map": {
+        "get": _operation("map", "The map with its evidence (docs/page.md)", {200: WHOLE}, (404, 409), (ID,))
+    },
 }
 
 
@@ -231,7 +275,7 @@ def description() -> Json:
     """The OpenAPI document.
 
     >>> sorted(description()["paths"])[:2]
-    ['/', '/api/openapi.json']
+    ['/', '/api/maps/{id}']
     """
     responses = {str(status): {"description": text, "content": _json("Error")} for status, text in COMMON.items()}
     return {

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from convscope.errors import Cancelled
-from convscope.network import Live
+from convscope.network import Live, Network
 from convscope.server.tracefile import TraceFile
 from convscope.traces import Trace
 
@@ -20,11 +20,19 @@ _PAUSE = 0.05
 
 @dataclass(eq=False)
 class Result:
-    """What came out: the trace, its file, and its overview once somebody has asked for it."""
+    """What came out: the trace, its file, and its overview once somebody has asked for it.
+
+    Attributes:
+        trace: as it was recorded; explanations that were asked for later are added to it.
+        file: the trace as it was recorded, and that for ever: clients read it by ranges.
+        overview: what a page shows first.
+        network: what recorded it; its parameters are those of the trace. None to run the trace's own steps again.
+    """
 
     trace: Trace
     file: TraceFile
     overview: bytes = b""
+    network: Network | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
     _live: int = field(init=False)
 
@@ -35,7 +43,8 @@ class Result:
     @property
     def nbytes(self) -> int:
         """What keeping it takes, at most."""
-        return self.file.size + self._live + len(self.overview)
+        maps = sum(explanation.value.nbytes for explanation in self.trace.maps)
+        return self.file.size + self._live + len(self.overview) + maps
 
 
 @dataclass(frozen=True)
@@ -48,7 +57,7 @@ class Progress:
 
 @dataclass(eq=False)
 class Job:
-    """One run. All but :meth:`watch` belongs to the event loop.
+    """One run. All but :meth:`watch` and :meth:`advance` belongs to the event loop.
 
     Attributes:
         id: what a client calls it.
@@ -90,9 +99,17 @@ class Job:
         Raises:
             Cancelled: nobody wants the result any more.
         """
+        self.advance(self.progress.done + 1, live.module or live.kind)
+
+    def advance(self, done: int, name: str) -> None:
+        """So much is done; called in the thread that works.
+
+        Raises:
+            Cancelled: nobody wants the result any more.
+        """
         if self._stop.is_set():
             raise Cancelled("the run was cancelled; start it again to see it")
-        self.progress = Progress(self.progress.done + 1, live.module or live.kind)
+        self.progress = Progress(done, name)
         now = time.monotonic()
         if now - self._told >= _PAUSE:
             self._told = now

@@ -21,6 +21,9 @@ class Limits:
         workers: networks that run at the same time.
         queue: runs that may wait for their turn, and as many other pieces of work.
         kept_bytes, kept: of results; the ones longest unused go first.
+        explain_seconds: how long one explanation may take.
+        maps: explanations that a trace keeps, the newest ones.
+        maps_bytes: of explanations that clients asked for.
         pictures_bytes, pictures: of uploaded pictures, likewise.
         side: pixels along one side of an input that a client asks for.
         values: numbers that one run may make, its input included.
@@ -38,6 +41,9 @@ class Limits:
     queue: int = 64
     kept_bytes: int = 1 << 30
     kept: int = 200
+    explain_seconds: float = 120.0
+    maps: int = 64
+    maps_bytes: int = 256 * MIB
     pictures_bytes: int = 256 * MIB
     pictures: int = 100
     side: int = 4096

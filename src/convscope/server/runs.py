@@ -97,7 +97,7 @@ class Runs:
         network = self._networks.open(wish.offer, wish.photo.picture, wish.settings)
         memory = 4 * self._limits.values
         trace = record(network, wish.photo.picture, memory=memory, watch=job.watch)
-        return Result(trace, TraceFile(trace))
+        return Result(trace, TraceFile(trace), network=network)
 
     def _over(self, job: Job, future: Future[Result]) -> None:
         if future.cancelled():

@@ -45,6 +45,14 @@ class Fields:
         value = self.get(key)
         return value if type(value) is int else self._wrong(key, value, "a whole number")
 
+    def number(self, key: str) -> float:
+        """A number, which may be infinite or none."""
+        value = self.get(key)
+        if isinstance(value, dict) and "$float" in value:
+            value = restore(value)
+        fits = isinstance(value, float) or (type(value) is int and _is_finite(value))
+        return float(value) if fits else self._wrong(key, value, "a number")  # type: ignore[arg-type]
+
     def items(self, key: str) -> list[Any]:
         """A list of anything."""
         value = self.get(key)

@@ -168,6 +168,10 @@ class _Reader:
             value=value,
             layer=fields.text("layer"),
             evidence=fields.values("evidence"),
+            # Files written before these fields existed lack them.
+            why_layer=fields.text("why_layer") if "why_layer" in fields else "",
+            score=fields.number("score") if "score" in fields else None,
+            notes=fields.texts("notes") if "notes" in fields else (),
         )
 
     def _picture(self, name: str) -> np.ndarray:

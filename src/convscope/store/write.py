@@ -192,13 +192,21 @@ class _Plan:
         return coarse.flat_encoding_of if self.compact else _exact
 
     def _map(self, i: int, explanation: Map) -> dict[str, Any]:
-        return {
+        told: dict[str, Any] = {
             "method": explanation.method,
             "target": explanation.target,
             "layer": explanation.layer,
             "evidence": plain(explanation.evidence, f"the evidence of map {i}"),
             "value": self._store(f"map/{i}", lambda: explanation.value, self._choose_flat()),
         }
+        # Later than the format's first files: what is not known is left out, so that a file is as it was before.
+        if explanation.why_layer:
+            told["why_layer"] = explanation.why_layer
+        if explanation.score is not None:
+            told["score"] = plain(float(explanation.score), f"the score of map {i}")
+        if explanation.notes:
+            told["notes"] = list(explanation.notes)
+        return told
 
     def _params(self, i: int, step: Step) -> dict[str, Any]:
         """References by parameter name; None for a parameter that the file does not hold."""

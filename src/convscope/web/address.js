@@ -4,7 +4,10 @@
 /** @typedef {{ name: string, index: number, shape: number[] }} NamedStep */
 
 /** Tab names as they stand in the address. */
-const TABS = /** @type {const} */ (["atlas", "channel", "sum"]);
+const TABS = /** @type {const} */ (["atlas", "channel", "sum", "why"]);
+/** As in state.js: what the address leaves out. */
+const OPACITY = 70;
+const LONGEST = 400;
 
 /**
  * @param {View} view
@@ -19,6 +22,7 @@ export function toHash(view, steps) {
     if (view.pixel !== null) parts.set("pixel", view.pixel.join(","));
     if (view.tab !== "atlas") parts.set("tab", view.tab);
   }
+  if (view.tab === "why") heatTo(parts, view);
   if (view.target !== null) parts.set("class", String(view.target));
   if (view.scale !== "channel") parts.set("scale", view.scale);
   if (view.language !== "en") parts.set("lang", view.language);
@@ -36,6 +40,8 @@ export function fromHash(hash, steps) {
   const parts = new URLSearchParams(hash.replace(/^#/, ""));
   /** @type {Partial<View>} */
   const view = manners(parts);
+  const tab = TABS.find((name) => name === parts.get("tab"));
+  if (tab === "why") Object.assign(view, { tab }, heatFrom(parts));
   const step = steps.find((one) => one.name === parts.get("step"));
   if (!step) return view;
   view.step = step.index;
@@ -45,9 +51,26 @@ export function fromHash(hash, steps) {
   const row = whole(y, step.shape[1] ?? 1);
   const column = whole(x, step.shape[2] ?? 1);
   view.pixel = row !== null && column !== null ? [row, column] : null;
-  const tab = TABS.find((name) => name === parts.get("tab"));
   view.tab = tab ?? "atlas";
   return view;
+}
+
+/** Which heat map, and how it lies over the photo. @param {URLSearchParams} parts @param {View} view */
+function heatTo(parts, view) {
+  if (view.method !== null) parts.set("method", view.method);
+  if (view.of !== null) parts.set("of", view.of);
+  if (view.layer !== null) parts.set("layer", view.layer);
+  if (view.opacity !== OPACITY) parts.set("opacity", String(view.opacity));
+  if (view.contours) parts.set("contours", "1");
+}
+
+/** Names are any text; whether there is such a map shows when it is looked for. @param {URLSearchParams} parts @returns {Partial<View>} */
+function heatFrom(parts) {
+  const [method, of, layer] = ["method", "of", "layer"].map((key) => {
+    const name = parts.get(key);
+    return name !== null && name.length <= LONGEST ? name : null;
+  });
+  return { method, of, layer, opacity: whole(parts.get("opacity"), 101) ?? OPACITY, contours: parts.get("contours") === "1" };
 }
 
 /**

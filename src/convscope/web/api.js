@@ -1,4 +1,5 @@
 /** The local server's questions and answers (docs/api.md). An error is the server's own sentence. */
+import { bufferBytes } from "./data/bytes.js";
 
 /** @typedef {{ id: string, title: string, kind: "given" | "shelf", spec: string | null }} KnownNetwork */
 /** @typedef {{ name: string, width: number, height: number }} Sample */
@@ -6,6 +7,8 @@
 /** @typedef {{ id: string } | { sample: string }} PictureChoice */
 /** @typedef {{ id: string } | { spec: string }} NetworkChoice */
 /** @typedef {{ step: number, name: string, done: number, total: number | null }} Progress */
+/** @typedef {{ name: string, title: string, family: string, layered: boolean, warning: string }} KnownMethod  Of explanations; `layered`: it is taken at a layer. */
+/** @typedef {{ method: string, target: number | null, against: number | null, layer: string | null, thorough: boolean }} MapWish */
 /** @typedef {{ state: "waiting" | "running" | "done" | "failed" | "cancelled", progress: Progress, message?: string }} Job */
 /**
  * @typedef {object} ServerState
@@ -13,6 +16,7 @@
  * @property {KnownNetwork[]} networks
  * @property {Sample[]} samples
  * @property {{ picture: string, network: string }} default
+ * @property {KnownMethod[]} [methods]
  */
 
 /** The server said no, or could not be reached. */
@@ -72,4 +76,28 @@ export function job(id, seen, signal) {
 /** @param {string} id */
 export function drop(id) {
   return ask(`api/traces/${id}`, { method: "DELETE" });
+}
+
+/** @param {string} trace @param {MapWish} wish @param {AbortSignal} [signal] @returns {Promise<{ id: string }>} */
+export function startMap(trace, wish, signal) {
+  return ask(`api/traces/${trace}/maps`, { ...json(wish), signal });
+}
+
+/** Waits until something new is known of a map. @param {string} id @param {number} seen @param {AbortSignal} [signal] @returns {Promise<Job>} */
+export function mapNews(id, seen, signal) {
+  return ask(`api/maps/${id}?wait=20&seen=${seen}`, { signal });
+}
+
+/** @param {string} id */
+export function dropMap(id) {
+  return ask(`api/maps/${id}`, { method: "DELETE" });
+}
+
+/** The map itself, as a file. @param {string} id @param {AbortSignal} [signal] @returns {Promise<import("./types.js").Bytes>} */
+export async function mapFile(id, signal) {
+  const answer = await fetch(`api/maps/${id}/map`, { signal }).catch((error) => {
+    throw error instanceof DOMException && error.name === "AbortError" ? error : new Refusal("", "unreachable");
+  });
+  if (!answer.ok) throw new Refusal(`${answer.status}`, "failed");
+  return bufferBytes(await answer.arrayBuffer());
 }

@@ -60,10 +60,10 @@ export function followAddress(trace) {
   };
 }
 
-/** Another step or tab is a place to come back to; another pixel of the same map is not. */
+/** Another step, tab or heat map is a place to come back to; another pixel of the same map is not. */
 function placeOf() {
-  const { step, channel, tab } = store.get();
-  return `${step} ${channel} ${tab}`;
+  const { step, channel, tab, method, of, layer } = store.get();
+  return JSON.stringify(tab === "why" ? [tab, method, of, layer] : [step, channel, tab]);
 }
 
 /** @param {string} hash @param {boolean} moved */

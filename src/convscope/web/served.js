@@ -1,6 +1,7 @@
 /** The page at its local server: which picture goes through which network, and the run that is under way. */
 import { Refusal, drop, job, serverState, startTrace, upload } from "./api.js";
 import { httpBytes } from "./data/bytes.js";
+import { begin, forget, halt } from "./explaining.js";
 import { session } from "./session.js";
 import { makeStore } from "./state.js";
 
@@ -93,6 +94,7 @@ export function cancel() {
 
 /** Ends the run before this one; the signal of the next. */
 function restart() {
+  halt();
   abort.abort();
   abort = new AbortController();
   return abort.signal;
@@ -107,8 +109,10 @@ async function run(signal = restart()) {
   serving.set({ running: { id, progress: null } });
   await finished(id, signal);
   remember(picture, network);
+  forget();
   await openTrace(async () => [await httpBytes(`api/traces/${id}/trace`), await httpBytes(`api/traces/${id}/overview`)]);
   serving.set({ running: null, trace: id });
+  begin(id);
   // Views of the trace before this one may still be reading; the one before that has no reader left.
   if (last && last !== id && last !== old) drop(last).catch(() => {});
   last = old;

@@ -13,6 +13,11 @@ const START = {
   sort: "contribution",
   unfolded: [],
   expanded: [],
+  method: null,
+  of: null,
+  layer: null,
+  opacity: 70,
+  contours: false,
   language: "en",
   theme: "system",
 };

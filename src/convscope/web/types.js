@@ -78,6 +78,35 @@
  * @typedef {{ top: number, left: number, height: number, width: number }} Placement
  *   The rectangle of the picture, in picture pixels, that became the network's input.
  *
+ * @typedef {object} HeatMap  One explanation of the answer (docs/format.md); its numbers are read when they are shown.
+ * @property {string} method  `gradcam`
+ * @property {string} target  The class that was asked about; any text at all.
+ * @property {string} layer  The step at which it was taken, or empty.
+ * @property {string} whyLayer  Why there, in one English sentence, or empty.
+ * @property {number | null} score  What the network gave the class.
+ * @property {string[]} notes
+ * @property {Evidence | null} evidence  Null where nobody measured whether to trust it: such a map is not drawn.
+ * @property {number} height  Of the network's input.
+ * @property {number} width
+ * @property {(() => Promise<Float32Array>) | null} read  (height, width) in row order; null where the file has no room for it.
+ *
+ * @typedef {object} Evidence  What is known of whether to trust a map; everything in it was checked.
+ * @property {"trust" | "doubt" | "no"} verdict
+ * @property {number} trust  0 to 1.
+ * @property {Reason[]} reasons
+ * @property {Measured | null} map  The map itself; null only for a map with a fault, whose verdict is `no`.
+ * @property {Record<"random" | "edges" | "centre", Measured | null>} controls
+ * @property {number | null} similarity  To the same method's map after the network's weights were replaced; null when it was not measured.
+ * @property {number | null} completeness  Share of the score's difference that an integrated map misses.
+ * @property {number | null} passes  Times that the network ran.
+ * @property {number | null} seconds
+ * @property {boolean} thorough
+ *
+ * @typedef {{ text: string, rule: string, values: Map<string, number | string> }} Reason  `rule` is empty where only the sentence is there.
+ * @typedef {{ insertion: Curve | null, deletion: Curve | null, road: Road | null }} Measured
+ * @typedef {{ auc: number, curve: number[] }} Curve  Probabilities at equal steps from nothing to every pixel changed.
+ * @typedef {{ score: number, percentiles: number[], most: number[], least: number[] }} Road
+ *
  * @typedef {{ top: number, left: number, bottom: number, right: number }} Box
  *   Input pixels; `bottom` and `right` are the first ones no longer inside.
  *
@@ -86,11 +115,16 @@
  * @property {number | null} channel
  * @property {[number, number] | null} pixel  Row and column in the step's value.
  * @property {number | null} target  Index of the class asked about; null for the likeliest.
- * @property {"atlas" | "channel" | "sum"} tab
+ * @property {"atlas" | "channel" | "sum" | "why"} tab
  * @property {"channel" | "step"} scale  Whether each map has its own colour scale, or all of a step share one.
  * @property {string} sort  Order of the atlas: `contribution`, `activation`, `dead`, `index`.
  * @property {string[]} unfolded  Blocks (module paths) that are open in the flow.
  * @property {number[]} expanded  Steps whose column shows all channels.
+ * @property {string | null} method  Of the heat map; null for the first one there is.
+ * @property {string | null} of  The class that the heat map is about, by its label; null for that of the first map.
+ * @property {string | null} layer  At which the heat map was taken; null for any.
+ * @property {number} opacity  Of the heat map over the photo, 0 to 100.
+ * @property {boolean} contours  Whether lines of equal heat are drawn.
  * @property {"en" | "zh"} language
  * @property {"light" | "dark" | "system"} theme
  *

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -17,6 +17,9 @@ from convscope.adapters.torch.scopes import Call, watching
 from convscope.adapters.torch.tape import Tape
 from convscope.errors import Cancelled, MemoryBudgetError, ModelError
 from convscope.network import DEFAULT_MEMORY, Preprocessing, Run, Watch
+
+if TYPE_CHECKING:
+    from convscope.network import Taps
 
 
 class TorchNetwork:
@@ -69,6 +72,14 @@ class TorchNetwork:
                 ledger.close()
             run.operations = list(ledger.operations)
             return run
+
+    def taps(self, value: Float32[np.ndarray, "c h w"]) -> Taps:
+        """Its steps, to be read and followed backwards for whole batches; see
+        :class:`convscope.network.Differentiable`.
+        """
+        from convscope.adapters.torch.tap import TorchTaps
+
+        return TorchTaps(self, value)
 
     def _forward(self, ledger: Ledger, source: torch.Tensor, modules: list[tuple[str, torch.nn.Module]]) -> Any:
         tape = Tape(ledger)

@@ -250,6 +250,11 @@ class Ledger:
         if self._is_own(memory):
             self._written_parameters.append((tensor.detach(), tensor.detach().clone()))
 
+    @property
+    def wrote_parameters(self) -> bool:
+        """Whether the network wrote to parameters of its own, which :meth:`close` put back."""
+        return bool(self._written_parameters)
+
     def _is_own(self, memory: int) -> bool:
         """Whether this memory belongs to the network's parameters or buffers."""
         if self._own_memory is None:

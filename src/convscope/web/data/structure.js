@@ -1,5 +1,6 @@
 /** The structure of a trace (docs/format.md), checked field by field; format 2 is an excerpt, made for exported pages. */
-import { Fields, isIndex } from "./fields.js";
+import { evidenceOf, shown } from "./evidence.js";
+import { Fields, isIndex, isObject } from "./fields.js";
 import { parseJson, product, shapeOf } from "./header.js";
 import { Problem, short } from "./problems.js";
 
@@ -17,10 +18,13 @@ import { Problem, short } from "./problems.js";
  * @property {string[]} labels
  * @property {Placement} placement
  * @property {Slot} picture
+ * @property {BareMap[]} maps  Explanations, in the file's order.
  * @property {Record<string, any>} about
  */
+/** @typedef {Omit<import("../types.js").HeatMap, "read"> & { value: Reference | null }} BareMap */
 
 const NEWEST = 2;
+const MOST_NOTES = 24;
 const DTYPES = { float32: "F32", float16: "F16", uint8: "U8" };
 
 /**
@@ -45,6 +49,7 @@ export function parseStructure(header) {
     labels: fields.texts("labels"),
     placement: { top, left, height, width },
     picture: pictureOf(fields, file),
+    maps: fields.children("maps").map((part) => mapOf(part, file)),
     about: fields.free("about"),
   };
 }
@@ -79,6 +84,37 @@ function stepOf(fields, index, file) {
 function valueOf(fields, file) {
   if (file.excerpt && fields.get("value") === null) return null;
   return referenceOf(fields.child("value"), file);
+}
+
+/**
+ * An explanation; in an excerpt its numbers may be left out.
+ * @param {Fields} fields
+ * @param {File} file
+ * @returns {BareMap}
+ */
+export function mapOf(fields, file) {
+  const value = valueOf(fields, file);
+  const shape = value ? value.shape : shapeOf(fields.get("shape"), `${fields.path}.shape`);
+  if (shape.length !== 2 || (value && value.take)) return fields.wrong(value ? "value" : "shape");
+  const notes = fields.get("notes") === undefined ? [] : fields.texts("notes");
+  return {
+    method: fields.text("method"),
+    target: fields.text("target"),
+    layer: fields.text("layer"),
+    whyLayer: fields.get("why_layer") === undefined ? "" : shown(fields.text("why_layer")),
+    score: scoreOf(fields),
+    notes: notes.slice(0, MOST_NOTES).map(shown),
+    evidence: evidenceOf(fields.free("evidence")),
+    height: shape[0],
+    width: shape[1],
+    value,
+  };
+}
+
+/** A score that is no finite number is as good as none. @param {Fields} fields @returns {number | null} */
+function scoreOf(fields) {
+  const score = fields.get("score");
+  return score === undefined || isObject(score) ? null : fields.numberOrNull("score");
 }
 
 /**

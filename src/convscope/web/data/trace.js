@@ -87,6 +87,8 @@ export class Trace {
     this.outputs = structure.outputs;
     this.placement = structure.placement;
     this.about = structure.about;
+    /** Explanations of the answer. @type {import("../types.js").HeatMap[]} */
+    this.maps = structure.maps.map(({ value, ...told }) => ({ ...told, read: value && (() => arrays.whole(value)) }));
     this.totals = overview.totals;
     this.probabilities = overview.probabilities;
     /** Position of the step that holds the scores, or null. @type {number | null} */

@@ -1,4 +1,4 @@
-/** The bar on top: whose picture, which network, what it answered; language, theme, saving. */
+/** The bar on top: whose picture, which network, what it answered and whether its reasons are known; language, theme, saving. */
 import { html, useDark, useEffect, useLoaded, useRef, useStore } from "../dom.js";
 import { useWords } from "../language.js";
 import { drawRGB } from "../paint/maps.js";
@@ -8,6 +8,7 @@ import { toggleTheme } from "../theme.js";
 import { Choice, SaveButton } from "./host/buttons.js";
 import { Icon } from "./icons.js";
 import { Scores } from "./scores.js";
+import { WhyBadge } from "./why/badge.js";
 import { words } from "./words.js";
 
 /** @typedef {import("../data/trace.js").Trace} Trace */
@@ -22,7 +23,7 @@ export function Header({ trace, host, onKeys }) {
     <h1 class="logo" translate="no">conv<b>scope</b></h1>
     <${Choice} menu=${served ? "picture" : null}>${trace && html`<${PictureOf} trace=${trace} />`}<//>
     <${Choice} menu=${served ? "network" : null}>${trace && html`<${NetworkOf} trace=${trace} />`}<//>
-    ${trace && html`<${Scores} trace=${trace} />`}
+    ${trace && html`<${Scores} trace=${trace} /><${WhyBadge} trace=${trace} />`}
     <div class="manners">
       ${served && trace && html`<${SaveButton} />`}
       <button class="button bare" onClick=${onKeys} aria-label=${t("keys_label")} title=${t("keys_label")}><${Icon} name="keys" /></button>

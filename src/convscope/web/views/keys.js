@@ -6,18 +6,18 @@ import { store } from "../state.js";
 import { toggleTheme } from "../theme.js";
 import { Dialog } from "./dialog.js";
 import { Icon } from "./icons.js";
+import { TABS } from "./panel/tabs.js";
+import { canExplain } from "./why/source.js";
 import { words } from "./words.js";
 
 /** @typedef {import("../data/trace.js").Trace} Trace */
-
-const TABS = /** @type {const} */ (["atlas", "channel", "sum"]);
 
 /** @type {[string, string][]} */
 const LIST = [
   ["← →", "key_steps"],
   ["↑ ↓", "key_channels"],
   ["Enter", "key_open"],
-  ["1 2 3", "key_tabs"],
+  ["1 2 3 4", "key_tabs"],
   ["← → ↑ ↓", "key_pixel"],
   ["Space", "key_play"],
   ["Esc", "key_back"],
@@ -61,7 +61,8 @@ function pressed(trace, event) {
   if (key === "t") toggleTheme();
   else if (key === "l") store.set({ language: store.get().language === "zh" ? "en" : "zh" });
   else if (!trace) return false;
-  else if ("123".includes(key)) select(trace, { tab: TABS[Number(key) - 1] });
+  else if (key === "4" && !canExplain(trace)) return false;
+  else if ("1234".includes(key)) select(trace, { tab: TABS[Number(key) - 1] });
   else if (key === "escape") return back(trace);
   else if (key === "arrowleft" || key === "arrowright") return step(trace, key === "arrowright" ? 1 : -1);
   else if (key === "arrowup" || key === "arrowdown") return channel(trace, key === "arrowdown" ? 1 : -1);
@@ -72,7 +73,8 @@ function pressed(trace, event) {
 /** @param {Trace} trace */
 function back(trace) {
   const { tab, channel: at } = store.get();
-  if (tab === "sum") select(trace, { tab: "channel" });
+  if (tab === "why") select(trace, { tab: "atlas" });
+  else if (tab === "sum") select(trace, { tab: "channel" });
   else if (tab === "channel") select(trace, { tab: "atlas" });
   else if (at !== null) select(trace, { channel: null });
   else return false;

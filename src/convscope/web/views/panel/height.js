@@ -1,5 +1,7 @@
 /** How high the panel is; remembered as long as the page is open, never longer. */
-import { html, useCallback, useRef, useState } from "../../dom.js";
+import { html, useRef } from "../../dom.js";
+import { makeStore } from "../../state.js";
+import { useSession } from "../following.js";
 
 /** @typedef {{ height: number, open: boolean }} Frame */
 
@@ -8,19 +10,26 @@ const LEAST = 160;
 const ABOVE = 180;
 const STEP = 24;
 
-/** @type {Frame | null} */
+/** Made when the page is there to be measured. @type {ReturnType<typeof makeStore<Frame>> | null} */
 let remembered = null;
+
+function frames() {
+  remembered ??= makeStore({ height: comfortable(), open: true });
+  return remembered;
+}
+
+/** Show the panel, if it was folded away. */
+export function unfoldPanel() {
+  frames().set({ open: true });
+}
 
 /**
  * The panel's frame, and a way to change it.
  * @returns {[Frame, (patch: Partial<Frame>) => void]}
  */
 export function useFrame() {
-  const [frame, setFrame] = useState(() => remembered ?? { height: comfortable(), open: true });
-  const change = useCallback((/** @type {Partial<Frame>} */ patch) => {
-    setFrame((now) => (remembered = { ...now, ...patch }));
-  }, []);
-  return [frame, change];
+  const store = frames();
+  return [useSession(store), store.set];
 }
 
 /** A first height that leaves the flow the larger part. */

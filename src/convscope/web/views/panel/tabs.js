@@ -3,8 +3,8 @@ import { html, useRef } from "../../dom.js";
 
 /** @typedef {import("../../types.js").View["tab"]} Tab */
 
-/** @type {readonly Tab[]} */
-export const TABS = ["atlas", "channel", "sum"];
+/** Why is there where something explains the answer. @type {readonly Tab[]} */
+export const TABS = ["atlas", "channel", "sum", "why"];
 
 /** The ids that tie a tab to what it shows. @param {Tab} tab */
 export function tabId(tab) {
@@ -12,32 +12,32 @@ export function tabId(tab) {
 }
 
 /**
- * @param {{ tab: Tab, names: Record<Tab, string>, label: string, controls: string, onChoose: (tab: Tab) => void }} props
+ * @param {{ tab: Tab, tabs: readonly Tab[], names: Record<Tab, string>, label: string, controls: string, onChoose: (tab: Tab) => void }} props
  */
-export function Tabs({ tab, names, label, controls, onChoose }) {
+export function Tabs({ tab, tabs, names, label, controls, onChoose }) {
   const list = useRef(/** @type {HTMLElement | null} */ (null));
 
   /** @param {KeyboardEvent} event */
   function press(event) {
-    const next = target(event.key, TABS.indexOf(tab));
+    const next = target(event.key, tabs.indexOf(tab), tabs.length);
     if (next === null) return;
     event.preventDefault();
-    onChoose(TABS[next]);
+    onChoose(tabs[next]);
     /** @type {HTMLElement | undefined} */ (list.current?.children[next])?.focus();
   }
 
   return html`<div class="tabs" role="tablist" aria-label=${label} ref=${list} onKeyDown=${press}>
-    ${TABS.map(
+    ${tabs.map(
       (name) => html`<button key=${name} id=${tabId(name)} class="tab" role="tab" type="button" aria-selected=${name === tab}
         aria-controls=${controls} tabindex=${name === tab ? 0 : -1} onClick=${() => onChoose(name)}>${names[name]}</button>`,
     )}
   </div>`;
 }
 
-/** @param {string} key @param {number} now @returns {number | null} */
-function target(key, now) {
-  if (key === "ArrowRight") return (now + 1) % TABS.length;
-  if (key === "ArrowLeft") return (now + TABS.length - 1) % TABS.length;
+/** @param {string} key @param {number} now @param {number} count @returns {number | null} */
+function target(key, now, count) {
+  if (key === "ArrowRight") return (now + 1) % count;
+  if (key === "ArrowLeft") return (now + count - 1) % count;
   if (key === "Home") return 0;
-  return key === "End" ? TABS.length - 1 : null;
+  return key === "End" ? count - 1 : null;
 }

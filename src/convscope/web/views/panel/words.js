@@ -2,10 +2,11 @@
 export const words = {
   en: {
     panel: "Numbers of the chosen step",
-    tabs: "Views of this step",
+    tabs: "Views of this step, and of the answer",
     atlas: "Atlas",
     channel: "Channel",
     sum: "Arithmetic",
+    why: "Why",
     collapse: "Hide the panel",
     expand: "Show the panel",
     resize: "Height of the panel",
@@ -32,10 +33,11 @@ export const words = {
   },
   zh: {
     panel: "所选步骤的数值",
-    tabs: "查看这一步的方式",
+    tabs: "查看这一步及答案的方式",
     atlas: "图集",
     channel: "通道",
     sum: "算式",
+    why: "依据",
     collapse: "收起面板",
     expand: "展开面板",
     resize: "面板高度",
