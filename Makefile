@@ -64,6 +64,8 @@ bench: $(VENV)/ready-test
 	$(BIN)/python bench/fashion.py
 	$(BIN)/python bench/catdog.py
 	$(BIN)/python bench/resume.py
+	$(BIN)/python bench/explain_quality.py
+	$(BIN)/python bench/explain_speed.py
 
 gallery: $(VENV)/ready-test
 	$(BIN)/python examples/make_gallery.py

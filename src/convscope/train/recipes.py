@@ -13,7 +13,7 @@ FASHION_SCALE = ((0.286,), (0.353,))
 
 _FASHION = Recipe(
     epochs=11, batch=128, learning_rate=4e-3, weight_decay=0.1, label_smoothing=0.05, augment="flip",
-    scale=FASHION_SCALE, validation=0.1, freeze=0.6,
+    scale=FASHION_SCALE, validation=0.1, freeze=0.8,
 )  # fmt: skip
 
 _SHORT = _FASHION.replace(

@@ -14,7 +14,7 @@ class _Guided(torch.autograd.Function):
     def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
         positive = x > 0
         ctx.save_for_backward(positive)
-        return x * positive
+        return x.clamp(min=0)  # a product would make NaN of minus infinity
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> torch.Tensor:
