@@ -27,3 +27,22 @@ def shared_data() -> Path:
     if not DATA.is_dir():
         pytest.skip("needs ../shared/data, the folder of real photos and models")
     return DATA
+
+
+def _imported_before_threads_do() -> None:
+    """Import what `see` imports in two threads at once: compiling with the hook of jaxtyping does not bear that in 3.11."""
+    import importlib
+    import pkgutil
+
+    import convscope.contribution
+    import convscope.draw
+    import convscope.page
+    import convscope.store
+    import convscope.structure
+
+    for package in (convscope.page, convscope.draw, convscope.store, convscope.structure, convscope.contribution):
+        for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+            importlib.import_module(module.name)
+
+
+_imported_before_threads_do()
