@@ -30,7 +30,7 @@ def shared_data() -> Path:
 
 
 def _imported_before_threads_do() -> None:
-    """Import what `see` imports in two threads at once: compiling with the hook of jaxtyping does not bear that in 3.11."""
+    """What `see` imports in two threads: Python 3.11 cannot compile in both with the hook of jaxtyping."""
     import importlib
     import pkgutil
 
