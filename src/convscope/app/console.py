@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -67,6 +68,24 @@ def printable(text: str) -> str:
     red\x1b[31m
     """
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def name_text(name: str) -> str:
+    r"""A file's name as text; bytes that are none are spelled out.
+
+    >>> print(name_text(b"caf\xe9.png".decode("utf-8", "surrogateescape")))
+    caf\xe9.png
+    """
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def where(name: str) -> str:
+    """The path of a file in a folder, before a sentence; of one that lies here the sentence itself has the name.
+
+    >>> where("photos/cat.jpg"), where("cat.jpg")
+    ('photos/cat.jpg: ', '')
+    """
+    return f"{printable(name_text(name))}: " if os.path.dirname(name) else ""  # noqa: PTH120
 
 
 class Stages:

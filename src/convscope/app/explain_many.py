@@ -13,7 +13,7 @@ from typing import Any
 import typer
 
 from convscope import __version__
-from convscope.app.console import note, print_json, printable, stages
+from convscope.app.console import name_text, note, print_json, printable, stages, where
 from convscope.app.explain_report import brief_facts_of, facts_of, file_of
 from convscope.app.explain_request import REPORT, Asked, finite, say, write_json
 from convscope.app.output import new_folder, safe_name
@@ -48,8 +48,8 @@ def run(asked: Asked) -> None:
                 progress.advance()
                 done = found if isinstance(found, Failure) else _drawn(found, folder, i, len(photos))
                 if isinstance(done, Failure):
-                    failed.append({"file": _text(done.name), "reason": str(done.error)})
-                    note(f"convscope: {printable(_text(done.name))}: {done.error}")
+                    failed.append({"file": name_text(done.name), "reason": str(done.error)})
+                    note(f"convscope: {where(done.name)}{done.error}")
                     continue
                 rows.add(done)
                 told.append(done.facts)
@@ -92,13 +92,13 @@ def _drawn(found: Explained, folder: Path, place: int, count: int) -> _Told | Fa
     except ConvscopeError as error:
         return Failure(found.name, error)
     number = str(place + 1).zfill(len(str(count)))
-    stem = f"{number}-{safe_name(Path(_text(found.name)).stem)[:60]}"
+    stem = f"{number}-{safe_name(Path(name_text(found.name)).stem)[:60]}"
     names = []
     for i, (made, panel) in enumerate(zip(found.maps, panels_of(found.maps), strict=True)):
         names.append(f"{stem}-{file_of(made, i, found.maps)}" if len(found.maps) > 1 else f"{stem}.png")
         save_png(card(photo, panel, found.placement), folder / names[-1])
     pairs = list(zip(found.maps, names, strict=True))
-    head = {"file": _text(found.name), "target": found.target.label, "score": finite(found.score)}
+    head = {"file": name_text(found.name), "target": found.target.label, "score": finite(found.score)}
     verdicts = [verdict_of(made.evidence) for made in found.maps]
     first, trust = verdicts[0]
     row = {**head, "method": found.maps[0].method, "layer": found.maps[0].layer, "verdict": first, "trust": trust}
@@ -106,7 +106,7 @@ def _drawn(found: Explained, folder: Path, place: int, count: int) -> _Told | Fa
         f"{made.method} {word} {'' if value is None else f'{value:.2f}'}".rstrip()
         for made, (word, value) in zip(found.maps, verdicts, strict=True)
     )
-    line = f"{_text(found.name)}  {answer_text(found.target.label, found.score, share=found.share)}  {said}"
+    line = f"{name_text(found.name)}  {answer_text(found.target.label, found.score, share=found.share)}  {said}"
     return _Told(
         row | {"picture": names[0]},
         {**head, "maps": [brief_facts_of(made, name) for made, name in pairs]},
@@ -147,8 +147,3 @@ def _with_folder(report: dict[str, Any], final: Path) -> dict[str, Any]:
 
     files = {name: str(final / file) for name, file in report["files"].items()}
     return {**report, "photos": [joined(one) for one in report["photos"]], "files": files | {"folder": str(final)}}
-
-
-def _text(name: str) -> str:
-    """A file's name as text; bytes that are none are spelled out."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -24,6 +22,7 @@ from convscope.explaining.targets import Target, find_target
 from convscope.image import Picture, open_image
 from convscope.network import Network, Preprocessing
 from convscope.predicting import Failure
+from convscope.predicting.reading import batches
 from convscope.record import Prepared, prepare, ready_input
 from convscope.traces import Map, Placement
 
@@ -137,17 +136,10 @@ class Explainer:
         Raises:
             CallError: there is no such class or layer, or the network is none whose answers can be explained.
         """
-        with ThreadPoolExecutor(threads, thread_name_prefix="convscope-photo") as pool:
-            source = iter(images)
-            reading = deque(pool.submit(self._read, image) for image in islice(source, BATCH + AHEAD))
-            try:
-                while reading:
-                    batch = _batch(reading)
-                    reading.extend(pool.submit(self._read, image) for image in islice(source, len(batch)))
-                    yield from self._explained(batch)
-            finally:
-                for waiting in reading:
-                    waiting.cancel()
+        found = batches(images, self._read, lambda _: BATCH, threads=threads, ahead=BATCH + AHEAD)
+        with closing(found):
+            for batch in found:
+                yield from self._explained(batch)
 
     def _read(self, image: Any) -> _Read:
         path = os.fsdecode(image) if isinstance(image, str | os.PathLike) else None
@@ -219,18 +211,6 @@ def _usual(asked: Preprocessing) -> tuple[int, int, int]:
     """A network of any size is opened for this one first."""
     height, width = asked.size or (224, 224)
     return asked.channels, height, width
-
-
-def _batch(reading: deque[Future[_Read]]) -> list[_Read]:
-    """The next photos in the queue that have one size; one photo that failed alone."""
-    batch = [reading.popleft().result()]
-    while reading and batch[0].value is not None and len(batch) < BATCH:
-        following = reading[0].result()
-        if following.value is None or following.value.shape != batch[0].value.shape:
-            break
-        batch.append(following)
-        reading.popleft()
-    return batch
 
 
 def _inside(one: _Read, shape: tuple[int, ...]) -> np.ndarray:

@@ -22,14 +22,14 @@ __all__ = ["Classifier", "Failure", "Prediction", "find_photos", "predict"]
 
 def predict(
     model: Any, images: Any, *, weights: str | PathLike[str] | None = None, seed: int = 0, scale: Any = None,
-    size: int | tuple[int, int] | None = None, labels: tuple[str, ...] = (),
+    size: int | tuple[int, int] | None = None, labels: tuple[str, ...] = (), trust: bool = False,
 ) -> list[Prediction]:  # fmt: skip
     """Name photos: the classes a network sees in them, likeliest first.
 
     Args:
         model: whatever :func:`convscope.trace` takes; ``"catdog"`` for the network that comes along.
         images: one image or a list of them: paths, names of bundled photos, PIL images, uint8 arrays (H, W, 3).
-        weights, seed, scale, size, labels: as in :func:`convscope.trace`.
+        weights, seed, scale, size, labels, trust: as in :func:`convscope.trace`.
 
     Returns:
         one :class:`Prediction` an image, in order. Where the network was calibrated, its values are calibrated
@@ -45,7 +45,7 @@ def predict(
     (['chelsea', 'coffee'], 1.0)
     """
     square = (size, size) if isinstance(size, int) else size
-    classifier = Classifier(model, Options(seed, weights, scale, square, tuple(labels)))
+    classifier = Classifier(model, Options(seed, weights, scale, square, tuple(labels), trust=trust))
     listed = images if isinstance(images, Sequence) and not isinstance(images, str | bytes) else [images]
     found: list[Prediction] = []
     for one in classifier.over(listed):

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -19,6 +17,7 @@ from convscope.errors import ConvscopeError, ModelError
 from convscope.image import Picture, fit_within, open_image, resize, to_input
 from convscope.network import Network, Preprocessing
 from convscope.predicting.answers import Answers, Head
+from convscope.predicting.reading import batches
 from convscope.record import ready_input
 from convscope.traces import Score
 
@@ -119,31 +118,11 @@ class Classifier:
             threads: how many photos are read at a time; by default one a processor, eight at most.
         """
         workers = threads or min(8, _processors())
-        with ThreadPoolExecutor(workers, thread_name_prefix="convscope-photo") as pool:
-            source = iter(images)
-            ahead = self._most(self._largest()) + 2 * workers
-            reading = deque(pool.submit(self._read, image) for image in islice(source, ahead))
-            try:
-                while reading:
-                    batch = self._batch(reading)
-                    # while these are answered, others are read
-                    reading.extend(pool.submit(self._read, image) for image in islice(source, len(batch)))
-                    yield from self._answered(batch)
-            finally:
-                for waiting in reading:
-                    waiting.cancel()
-
-    def _batch(self, reading: deque[Future[_Read]]) -> list[_Read]:
-        """The next photos in the queue that have one size, as many as a batch takes; one photo that failed alone."""
-        batch = [reading.popleft().result()]
-        most = self._most(batch[0].pixels)
-        while reading and batch[0].value is not None and len(batch) < most:
-            following = reading[0].result()
-            if following.value is None or following.value.shape != batch[0].value.shape:
-                break
-            batch.append(following)
-            reading.popleft()
-        return batch
+        ahead = self._most(self._largest()) + 2 * workers
+        found = batches(images, self._read, lambda one: self._most(one.pixels), threads=workers, ahead=ahead)
+        with closing(found):
+            for batch in found:
+                yield from self._answered(batch)
 
     def _largest(self) -> int:
         """Pixels of the largest input that a photo can become."""
@@ -247,7 +226,7 @@ def _answers(network: Network) -> Answers:
 def _input(picture: Picture, preprocessing: Preprocessing) -> Float32[np.ndarray, "c h w"]:
     """As :func:`convscope.record.prepare` makes it, without the picture to show."""
     if preprocessing.size is not None:
-        pixels = resize(picture, preprocessing.size, fit=preprocessing.fit)[0]
+        pixels = resize(picture, preprocessing.size, fit=preprocessing.fit, crop=preprocessing.crop)[0]
     else:
         pixels = (picture if preprocessing.longest is None else fit_within(picture, preprocessing.longest)).pixels
     return to_input(pixels, channels=preprocessing.channels, scale=preprocessing.scale)

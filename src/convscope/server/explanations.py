@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
 from convscope.errors import Cancelled, RunError
-from convscope.server.answers import Refusal, busy
+from convscope.server.answers import Refusal
 from convscope.server.jobs import Job, Result
 from convscope.server.kept import Kept
 from convscope.server.limits import Limits
 from convscope.server.mapwishes import MapWish, check_wish
+from convscope.server.register import Register, new_id
 from convscope.server.runs import Runs, sentence
-from convscope.server.workers import Full, Workers
+from convscope.server.workers import Workers
 from convscope.traces import Map, Trace
 
 
@@ -82,11 +82,15 @@ class Explanations:
     def __init__(self, runs: Runs, limits: Limits) -> None:
         self._runs, self._limits = runs, limits
         self._loop = asyncio.get_running_loop()
-        self._maker = Workers("convscope-why", 1, limits.queue)  # one, so that runs find a processor
-        self._jobs: Kept[MapJob] = Kept(
+        maker = Workers("convscope-why", 1, limits.queue)  # one, so that runs find a processor
+        kept: Kept[MapJob] = Kept(
             limits.kept, limits.maps_bytes, lambda job: job.nbytes, pinned=lambda job: not job.over
         )
-        self._by_wish: dict[tuple[str, MapWish], str] = {}
+        self._jobs = Register(
+            kept, maker, limits.kept,
+            full="as many explanations are waiting as may; try again in a second",
+            gone="this explanation is no longer kept; ask for it again",
+        )  # fmt: skip
 
     def start(self, name: str, wish: MapWish) -> MapJob:
         """Make a map of the trace ``name``, or give the one of the same wish that is there already.
@@ -97,25 +101,14 @@ class Explanations:
         """
         result = self._runs.result(name)
         check_wish(wish, result.trace)
-        known = self._jobs.get(self._by_wish.get((name, wish), ""))
-        if known is not None and known.state not in {"failed", "cancelled"}:
+        known = self._jobs.known((name, wish))
+        if known is not None:
             return known
         about = {"trace": name, **wish.facts()}
-        job = MapJob(secrets.token_urlsafe(12), about, None, self._loop, seconds=self._limits.explain_seconds)
-        try:
-            job.future = self._maker.submit(lambda: _make(job, result, wish))
-        except Full:
-            raise busy("as many explanations are waiting as may; try again in a second") from None
-        self._forget_old()
-        self._jobs.put(job.id, job)
-        self._by_wish[name, wish] = job.id
-        job.future.add_done_callback(lambda future: job.tell(self._over, job, result, future))
-        return job
-
-    def _forget_old(self) -> None:
-        if len(self._by_wish) > 2 * self._limits.kept:
-            kept = set(self._jobs)
-            self._by_wish = {wish: name for wish, name in self._by_wish.items() if name in kept}
+        job = MapJob(new_id(), about, None, self._loop, seconds=self._limits.explain_seconds)
+        return self._jobs.start(
+            (name, wish), job, lambda: _make(job, result, wish), lambda future: self._over(job, result, future)
+        )
 
     def _over(self, job: MapJob, result: Result, future: Future[Map]) -> None:
         if future.cancelled() or isinstance(future.exception(), Cancelled):
@@ -127,7 +120,7 @@ class Explanations:
             result.trace = with_map(result.trace, made, self._limits.maps)
             job.finish(made)
         job.future = None
-        self._jobs.trim()
+        self._jobs.kept.trim()
 
     def job(self, name: str) -> MapJob:
         """The explanation that a client calls ``name``.
@@ -135,10 +128,7 @@ class Explanations:
         Raises:
             Refusal: it is not there, or no longer.
         """
-        job = self._jobs.get(name)
-        if job is None:
-            raise Refusal(404, "gone", "this explanation is no longer kept; ask for it again")
-        return job
+        return self._jobs.job(name)
 
     def map(self, name: str) -> Map:
         """What came out.
@@ -158,25 +148,16 @@ class Explanations:
         Raises:
             Refusal: as :meth:`job`.
         """
-        job = self.job(name)
-        if job.over:
-            self._jobs.drop(name)
-            return
-        job.stop()
-        if job.future is not None:
-            self._maker.withdraw(job.future)
-        job.end("cancelled")
+        self._jobs.drop(name)
 
     def close(self) -> None:
         """Cancel everything and answer whoever waits."""
-        for job in self._jobs.values():
-            job.stop()
-            job.wake()
+        self._jobs.close()
 
     def stop(self, seconds: float) -> bool:
         """End the thread; whether it ended within ``seconds``."""
         self.close()
-        return self._maker.stop(seconds)
+        return self._jobs.workers.stop(seconds)
 
 
 def _make(job: MapJob, result: Result, wish: MapWish) -> Map:

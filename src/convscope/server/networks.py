@@ -32,12 +32,13 @@ class Settings:
 
     Attributes:
         seed: of the random weights of a network given as text.
-        scale: ``unit``, ``byte`` or ``imagenet``; None for what the network says, ``unit`` where it does not.
+        scale: ``unit``, ``byte``, ``imagenet`` or (mean, std); None for what the network says, ``unit`` where it does
+            not.
         size: (height, width) of its input, None for its own or the picture's.
     """
 
     seed: int = 0
-    scale: str | None = None
+    scale: Any = None
     size: tuple[int, int] | None = None
 
 
@@ -100,13 +101,28 @@ def given_spec(reference: str, number: int, weights: Path | None) -> Offer:
     return Offer(f"given-{number}", reference.strip() if on_shelf else _title(spec), "given", spec, weights)
 
 
-def given_model(reference: str, number: int, weights: Path | None, picture: Picture, settings: Settings) -> Offer:
+def given_model(
+    reference: str,
+    number: int,
+    weights: Path | None,
+    picture: Picture,
+    settings: Settings,
+    asked: Options | None = None,
+) -> Offer:
     """What ``--model`` names: it is opened now, so that a wrong name is said at once.
+
+    Args:
+        reference: the name.
+        number: its place on the command line.
+        weights: a file that fills it.
+        picture: the first photo.
+        settings: how it is to be run.
+        asked: what else the command line says of it: fit, labels, trust, and who is told of guesses.
 
     Raises:
         ModelError, WeightsError: it cannot be opened.
     """
-    options = Options(settings.seed, weights, settings.scale, settings.size)
+    options = replace(asked or Options(), seed=settings.seed, weights=weights, scale=settings.scale, size=settings.size)
     network = connect(reference, lambda preprocessing: input_shape(picture, preprocessing), options)
     if reference in trained():
         return _trained(reference, number, weights)
@@ -115,7 +131,7 @@ def given_model(reference: str, number: int, weights: Path | None, picture: Pict
         return Offer(f"given-{number}", network.title, "given", path, weights, _said(path))
     if "spec" in network.about:
         return Offer(f"given-{number}", network.title, "given", parse(network.about["spec"]), weights)
-    return Offer(f"given-{number}", network.title, "given", getattr(network, "model", network))
+    return Offer(f"given-{number}", network.title, "given", network)
 
 
 def _trained(name: str, number: int, weights: Path | None) -> Offer:

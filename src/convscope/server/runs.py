@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import sys
 import traceback
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from convscope.server.jobs import Job, Result
 from convscope.server.kept import Kept
 from convscope.server.limits import Limits
 from convscope.server.networks import Networks
+from convscope.server.register import Register, new_id
 from convscope.server.tracefile import TraceFile
 from convscope.server.wishes import Wish
 from convscope.server.workers import Full, Workers
@@ -37,12 +37,13 @@ class Runs:
     def __init__(self, networks: Networks, limits: Limits) -> None:
         self._networks, self._limits = networks, limits
         self._loop = asyncio.get_running_loop()
-        self._runners = Workers("convscope-run", limits.workers, limits.queue)
         self._helpers = Workers("convscope-help", limits.workers, limits.queue)
-        self._jobs: Kept[Job] = Kept(
-            limits.kept, limits.kept_bytes, lambda job: job.nbytes, pinned=lambda job: not job.over
-        )
-        self._by_wish: dict[str, str] = {}
+        kept: Kept[Job] = Kept(limits.kept, limits.kept_bytes, lambda job: job.nbytes, pinned=lambda job: not job.over)
+        self._jobs = Register(
+            kept, Workers("convscope-run", limits.workers, limits.queue), limits.kept,
+            full="as many runs are waiting as may; try again in a second",
+            gone="this run is no longer kept; start it again",
+        )  # fmt: skip
         self._ended = False
 
     async def help(self, work: Callable[[], Made]) -> Made:
@@ -64,32 +65,16 @@ class Runs:
             SpecError: the network is impossible on this picture, or too large.
             Refusal: 503, too much is waiting.
         """
-        known = self._known(wish)
+        known = self._jobs.known(wish.key)
         if known is not None:
             return known
         picture = wish.photo.picture
         total = await self.help(lambda: self._networks.check(wish.offer, picture, wish.settings))
-        known = self._known(wish)  # another request may have been faster
+        known = self._jobs.known(wish.key)  # another request may have been faster
         if known is not None:
             return known
-        job = Job(secrets.token_urlsafe(12), wish.facts(), total, self._loop)
-        try:
-            job.future = self._runners.submit(lambda: self._run(job, wish))
-        except Full:
-            raise busy("as many runs are waiting as may; try again in a second") from None
-        self._forget_old()
-        self._jobs.put(job.id, job)
-        self._by_wish[wish.key] = job.id
-        job.future.add_done_callback(lambda future: job.tell(self._over, job, future))
-        return job
-
-    def _known(self, wish: Wish) -> Job | None:
-        job = self._jobs.get(self._by_wish.get(wish.key, ""))
-        return job if job is not None and job.state not in {"failed", "cancelled"} else None
-
-    def _forget_old(self) -> None:
-        if len(self._by_wish) > 2 * self._limits.kept:
-            self._by_wish = {wish: name for wish, name in self._by_wish.items() if name in set(self._jobs)}
+        job = Job(new_id(), wish.facts(), total, self._loop)
+        return self._jobs.start(wish.key, job, lambda: self._run(job, wish), lambda future: self._over(job, future))
 
     def _run(self, job: Job, wish: Wish) -> Result:
         """In a thread."""
@@ -111,7 +96,7 @@ class Runs:
         else:
             job.end("failed", sentence(error))
         job.future = None
-        self._jobs.trim()
+        self._jobs.kept.trim()
 
     def job(self, name: str) -> Job:
         """The run that a client calls ``name``.
@@ -119,10 +104,7 @@ class Runs:
         Raises:
             Refusal: it is not there, or no longer.
         """
-        job = self._jobs.get(name)
-        if job is None:
-            raise Refusal(404, "gone", "this run is no longer kept; start it again")
-        return job
+        return self._jobs.job(name)
 
     def result(self, name: str) -> Result:
         """What came out of a run.
@@ -142,14 +124,7 @@ class Runs:
         Raises:
             Refusal: as :meth:`job`.
         """
-        job = self.job(name)
-        if job.over:
-            self._jobs.drop(name)
-            return
-        job.stop()
-        if job.future is not None:
-            self._runners.withdraw(job.future)
-        job.end("cancelled")
+        self._jobs.drop(name)
 
     async def overview(self, result: Result) -> bytes:
         """What the page needs first of a result; made once.
@@ -159,21 +134,19 @@ class Runs:
         """
         if not result.overview:
             await self.help(lambda: _make_overview(result))
-            self._jobs.trim()
+            self._jobs.kept.trim()
         return result.overview
 
     def close(self) -> None:
         """Cancel everything and answer whoever waits."""
         self._ended = True
-        for job in self._jobs.values():
-            job.stop()
-            job.wake()
+        self._jobs.close()
 
     def stop(self, seconds: float) -> bool:
         """End the threads; whether they ended within ``seconds``."""
         self.close()
         ended = self._helpers.stop(seconds / 2)
-        return self._runners.stop(seconds / 2) and ended
+        return self._jobs.workers.stop(seconds / 2) and ended
 
 
 def _make_overview(result: Result) -> None:
