@@ -21,7 +21,8 @@ from convscope.train import Progress, Recipe, fit
 
 RECIPE = Recipe(
     epochs=4, batch=8, learning_rate=0.02, ema=0.8, label_smoothing=0.1, augment="shift=1,rotation=0.05,erase=0.3",
-    sizes=((0.5, 8), (0.5, 12)), validation=0.25, clip=1.0, freeze=0.6, precision="float32", threads=1,
+    sizes=((0.5, 8), (0.5, 12)), validation=0.25, clip=1.0, freeze=0.6, whiten=True,
+    precision="float32", threads=1,
 )  # fmt: skip
 
 

@@ -22,7 +22,7 @@ OTHER = {
     "momentum": 0.5, "weight_decay": 1e-30, "label_smoothing": 0.1, "ema": 0.99, "patience": 3, "clip": 1.5,
     "precision": "float32", "device": "cpu", "threads": 2, "compile": True, "augment": "flip,rotation=0.1",
     "scale": ((0.5, 0.4, 0.3), (0.2, 0.2, 0.25)), "sizes": ((0.25, 64), (0.75, 96)), "validation": 0.5, "seed": 9,
-    "drop_last": True, "freeze": 0.5,
+    "drop_last": True, "freeze": 0.5, "whiten": True,
 }  # fmt: skip
 
 

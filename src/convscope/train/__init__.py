@@ -6,6 +6,7 @@
     loop.py          fit(): epochs, validation, checkpoints
     ├── steps.py     one step: forward, backward, the weights moved
     │   ├── forward.py, fusing.py    the network as fast as this machine has it
+    │   ├── whitening.py, freezing.py the first layer: how it begins, when it stands still
     │   ├── losses.py, optimiser.py, schedule.py, average.py
     │   └── distributed.py           several processes as one
     ├── pixels.py    uint8 to what the network wants

@@ -25,6 +25,7 @@ from convscope.train.recipe import Recipe
 from convscope.train.resuming import check_network, check_recipe
 from convscope.train.session import Session
 from convscope.train.state import State
+from convscope.train.whitening import whiten
 
 if TYPE_CHECKING:
     from torch import nn
@@ -85,6 +86,8 @@ def begin(
         if again.precision not in {precision, ""}:
             session.note(f"the run was begun in {again.precision} and goes on in {precision}, as this machine has it")
     else:
+        if recipe.whiten and group.leads:
+            whiten(trained, samples, plan.split.train, recipe)
         _align(trained, group)
     session.state.threads = torch_threads()
     if group.leads:

@@ -62,6 +62,8 @@ class Recipe:
         seed: of the split, the order, the augmentation and the dropout.
         freeze: share of all steps after which the first layer stands still, 0..1; 0 for never. See
             :mod:`convscope.train.freezing`.
+        whiten: let the first convolution begin with the directions in which patches of the training pictures differ.
+            See :mod:`convscope.train.whitening`.
         drop_last: leave out the last batch of an epoch when it is not full. Otherwise it is used, unless it
             has fewer than two samples a process.
 
@@ -96,6 +98,7 @@ class Recipe:
     validation: float = 0.2
     seed: int = 1337
     freeze: float = 0.0
+    whiten: bool = False
     drop_last: bool = False
 
     def __post_init__(self) -> None:
@@ -272,6 +275,7 @@ _CHECKS: dict[str, Check] = {
     "validation": _real(0.9),
     "seed": _whole(0, LARGEST_SEED),
     "freeze": _real(1.0),
+    "whiten": _kind(bool, "true or false"),
     "drop_last": _kind(bool, "true or false"),
 }
 
