@@ -95,7 +95,7 @@ def test_black_is_black_for_every_scale():
 def test_too_few_steps_are_said():
     found = maps_of(conv_head_network(), 8 * BATCH[:1], "integrated", steps=1)[0][0]
     assert found.facts["completeness_error"] > 0.01
-    assert any("use more steps" in note for note in found.notes)
+    assert any("use more steps" in note.sentence for note in found.notes)
     with pytest.raises(CallError, match="the number of steps is a whole number from 1 to 10000; got 0"):
         maps_of(conv_head_network(), BATCH, "integrated", steps=0)
 
@@ -159,13 +159,49 @@ def test_guided_backpropagation_is_its_rule_at_every_relu():
     )  # fmt: skip
 
 
+class Clipped(torch.nn.Module):
+    """ReLU6 as a module and as a function, of values on both sides of 0 and of 6."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(5)
+        self.a, self.b, self.fc = torch.nn.Conv2d(3, 4, 3), torch.nn.Conv2d(4, 4, 3), torch.nn.Linear(4, 2)
+        self.relu = torch.nn.ReLU6(inplace=True)
+        with torch.no_grad():
+            self.a.weight *= 20
+
+    def forward(self, x):
+        x = F.relu6(self.b(self.relu(self.a(x))))
+        return self.fc(x.mean((2, 3)))
+
+
+def test_guided_backpropagation_stops_at_both_ends_of_relu6():
+    """Nothing passes where the value was cut off at 6, as in the gradient itself."""
+    model = Clipped().eval()
+    x = torch.from_numpy(BATCH)
+    with torch.no_grad():
+        a = model.a(x)
+        b = model.b(a.clamp(0, 6))
+        assert all((part < 0).any() and (part > 6).any() and ((part > 0) & (part < 6)).any() for part in (a, b))
+
+        def back(behind, before):
+            return behind.clamp(min=0) * ((before > 0) & (before < 6))
+
+        slope = (model.fc.weight[1] / (b.shape[2] * b.shape[3])).expand(2, 4)[:, :, None, None].expand_as(b)
+        slope = F.conv_transpose2d(back(slope, b), model.b.weight)
+        slope = F.conv_transpose2d(back(slope, a), model.a.weight)
+    rows = maps_of(model, BATCH, "guided")
+    for photo in range(2):
+        np.testing.assert_allclose(rows[photo][0].value, slope[photo].sum(0).numpy(), rtol=1e-4, atol=1e-8)
+
+
 def test_guided_backpropagation_has_its_warning():
     assert METHODS["guided"].warning == GUIDED_WARNING
     assert "Do not read them as a reason for the answer" in GUIDED_WARNING
     torch.manual_seed(0)
     smooth = nn.Sequential(nn.Conv2d(3, 4, 3), nn.SiLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
     found = maps_of(smooth, BATCH, "guided, gradient")[0]
-    assert found[0].notes == ("the network has no ReLU, so this is the plain gradient",)
+    assert [note.sentence for note in found[0].notes] == ["the network has no ReLU, so this is the plain gradient"]
     np.testing.assert_array_equal(found[0].value, found[1].value)
 
 

@@ -20,11 +20,11 @@ Native = dict[tuple[str, str], Float32[np.ndarray, "n h w"]]
 
 ALLOWED = 0.01
 """How far a map may be off in lower precision, as a share of its peak."""
-MARGIN = 0.8
+MARGIN = 0.75
 """Other photos may be off a little more than those on which it is tried."""
-CHECKED = 2
+CHECKED = 3
 """Photos on which it is tried."""
-ROUGH = (1.0, 0.5)
+ROUGH = (1.0, 0.75, 0.5, 0.25)
 """Shares of the multiplications in bfloat16 that are tried; where none of them will do, all stays in float32."""
 
 

@@ -2,28 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 
 
 class _Guided(torch.autograd.Function):
-    """ReLU whose gradient passes only where the value was positive and the gradient is, too."""
+    """ReLU whose gradient passes only where the value passed, and only where it is positive itself."""
 
     @staticmethod
-    def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
-        positive = x > 0
-        ctx.save_for_backward(positive)
-        return x.clamp(min=0)  # a product would make NaN of minus infinity
+    def forward(ctx: Any, x: torch.Tensor, most: float | None) -> torch.Tensor:
+        ctx.save_for_backward((x > 0) if most is None else (x > 0) & (x < most))
+        return x.clamp(0, most)  # a product would make NaN of minus infinity
 
     @staticmethod
-    def backward(ctx: Any, *gradients: torch.Tensor) -> torch.Tensor:
-        (positive,) = ctx.saved_tensors
-        passed: torch.Tensor = gradients[0].clamp(min=0) * positive
-        return passed
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, None]:
+        (open_,) = ctx.saved_tensors
+        return gradients[0].clamp(min=0) * open_, None
 
 
-def guided_relu(x: torch.Tensor, *, in_place: bool) -> torch.Tensor:
+def rectifies(kind: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[bool, float | None]:
+    """Whether a call of a torch function is a ReLU, and where it ends: 6 for ReLU6, None for no end.
+
+    Args:
+        kind: the function's name without a closing ``_``.
+        args, kwargs: what it is called with.
+
+    >>> rectifies("hardtanh", (torch.zeros(1), 0.0, 6.0), {})
+    (True, 6.0)
+    >>> rectifies("hardtanh", (torch.zeros(1),), {"max_val": 6.0})
+    (False, None)
+    """
+    if kind in {"relu", "relu6"}:
+        return True, 6.0 if kind == "relu6" else None
+    if kind == "hardtanh":  # what ReLU6 is in PyTorch
+        low = args[1] if len(args) > 1 else kwargs.get("min_val", -1.0)
+        high = args[2] if len(args) > 2 else kwargs.get("max_val", 1.0)
+        return (True, float(high)) if low == 0 and high > 0 else (False, None)
+    return False, None
+
+
+def guided_relu(x: torch.Tensor, most: float | None = None, *, in_place: bool) -> torch.Tensor:
     """ReLU with the backward pass of guided backpropagation.
 
     Springenberg, Dosovitskiy, Brox and Riedmiller, *Striving for Simplicity*, 2015, https://arxiv.org/abs/1412.6806:
@@ -31,6 +51,7 @@ def guided_relu(x: torch.Tensor, *, in_place: bool) -> torch.Tensor:
 
     Args:
         x: any tensor.
+        most: larger values become this one, and pass no gradient; None for a ReLU without an end.
         in_place: whether the result is written over ``x``, which is then returned.
 
     >>> x = torch.tensor([-1.0, 2.0, 3.0], requires_grad=True)
@@ -38,5 +59,5 @@ def guided_relu(x: torch.Tensor, *, in_place: bool) -> torch.Tensor:
     >>> torch.autograd.grad((y * torch.tensor([1.0, 1.0, -1.0])).sum(), x)[0].tolist()
     [0.0, 1.0, 0.0]
     """
-    value: torch.Tensor = _Guided.apply(x)  # type: ignore[no-untyped-call]
+    value: torch.Tensor = _Guided.apply(x, most)  # type: ignore[no-untyped-call]
     return x.copy_(value) if in_place else value

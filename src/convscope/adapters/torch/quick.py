@@ -3,9 +3,9 @@
 Up to the step where it is cut a network only has to give its values. The copy gives them faster: channels last in
 memory, batch norm folded into the convolution before it (the same function up to rounding), and, where the processor
 multiplies it itself, in bfloat16 (numbers with 8 significant bits, sums in float32). What comes after the cut stays in
-float32, so gradients are exact for the values that were reached. The rounding of every layer adds to that of those
-before it, so a share of the layers may be left in float32 too; whoever uses the copy has to check how far its values
-are off.
+float32, so gradients are exact for the values that were reached. What is rounded in the first layers grows on its way
+through the others, so these are the ones that stay in float32 where only a share may be rounded, and sums that run
+through the whole network stay in float32 too. Whoever uses the copy has to check how far its values are off.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Quick:
 
         Args:
             cut: name of the first step at which the network is cut.
-            rough: the share of the multiplications before it that may be in bfloat16, 0..1, the first ones.
+            rough: the share of the multiplications before it that may be in bfloat16, 0..1, the last ones.
         """
         if self._given_up:
             return None
@@ -87,12 +87,15 @@ class Quick:
         low = (
             self._low(before, after, rough) if multiplies_bfloat16(next(model.parameters(), torch.zeros(1))) else set()
         )
+        sums = self._summed(before)
         for path, module in model.named_modules():
             _convert(module, torch.bfloat16 if path in low and not isinstance(module, NORMS) else torch.float32)
+            if path in low and path in sums:
+                module.register_forward_hook(_widened)
         return QuickModel(model.requires_grad_(requires_grad=False), torch.bfloat16 if low else torch.float32)
 
     def _low(self, before: Sequence[Step], after: Sequence[Step], rough: float) -> set[str]:
-        """Paths of the modules that compute in bfloat16: the first ones, up to a share of the multiplications."""
+        """Paths of the modules that compute in bfloat16: the last ones, up to a share of the multiplications."""
         work: dict[str, int] = {}
         for step in before:
             weight = getattr(self._model.get_submodule(self._modules[step.name]), "weight", None)
@@ -103,11 +106,21 @@ class Quick:
             work.pop(self._modules[step.name], None)  # it is followed backwards
         allowed = rough * sum(work.values())
         found, done = set(), 0
-        for path, size in work.items():
+        for path, size in reversed(work.items()):
             done += size
             if done <= allowed:
                 found.add(path)
         return found
+
+    def _summed(self, steps: Sequence[Step]) -> set[str]:
+        """Paths of the modules whose values are added to something, themselves or behind the batch norm that is theirs.
+
+        Sums run through a whole network (skips): rounded in every block, they would be off by much more than by what
+        one block adds.
+        """
+        terms = [source for step in steps if step.kind == "add" for source in step.inputs]
+        terms += [source for term in terms if term.kind == "batch_norm" for source in term.inputs]
+        return {self._modules[term.name] for term in terms if term.kind == "conv2d"}
 
     def _foldable(self, steps: Sequence[Step]) -> list[tuple[str, str]]:
         """Paths of convolutions, and of the batch norms that alone read them."""
@@ -177,6 +190,11 @@ def _convert(module: nn.Module, dtype: torch.dtype) -> None:
                 held = True
     if held and not module._modules and not isinstance(module, NORMS):
         module.register_forward_pre_hook(_casting(dtype))
+
+
+def _widened(_module: nn.Module, _given: Any, output: Any) -> Any:
+    with torch._C.DisableTorchFunction():  # no operation of the network
+        return output.float() if isinstance(output, torch.Tensor) else output
 
 
 def _casting(dtype: torch.dtype) -> Callable[[nn.Module, tuple[Any, ...]], tuple[Any, ...]]:

@@ -13,6 +13,7 @@ import torch
 from convscope.adapters.torch.leaves import LEAVES, Layer
 
 FORWARD = "forward"
+Wrapper = Callable[[str, torch.nn.Module, int], Callable[..., Any]]
 
 
 @dataclass(slots=True, eq=False)
@@ -55,11 +56,23 @@ class Listener(Protocol):
 
 @contextmanager
 def watching(modules: Sequence[tuple[str, torch.nn.Module]], listener: Listener) -> Iterator[None]:
-    """Keep ``listener.top`` up to date while the named modules run in this thread; nothing stays behind.
+    """Keep ``listener.top`` up to date while the named modules run in this thread; nothing stays behind."""
+    with wrapping(modules, lambda path, module, thread: _wrapped(path, module, listener, thread)):
+        yield
+
+
+@contextmanager
+def wrapping(modules: Sequence[tuple[str, torch.nn.Module]], wrapped: Wrapper) -> Iterator[None]:
+    """Put something around each module's ``forward``; nothing stays behind.
 
     Forward hooks would do the same through PyTorch's public interface, and cost a small network a fifth
     of its forward pass: with any hook, ``nn.Module`` leaves its short path. They would also miss modules
     whose ``forward`` is called directly.
+
+    Args:
+        modules: with their paths.
+        wrapped: given a path, its module and the number of this thread, makes what is called in place of the module's
+            ``forward``; in another thread that has to be ``forward`` itself.
     """
     thread = threading.get_ident()
     own: list[tuple[dict[str, Any], Any]] = []
@@ -67,7 +80,7 @@ def watching(modules: Sequence[tuple[str, torch.nn.Module]], listener: Listener)
         for path, module in modules:
             if not isinstance(module, torch.jit.ScriptModule):  # compiled: takes no wrapper
                 own.append((module.__dict__, module.__dict__.get(FORWARD)))
-                module.__dict__[FORWARD] = _wrapped(path, module, listener, thread)
+                module.__dict__[FORWARD] = wrapped(path, module, thread)
         yield
     finally:
         for attributes, forward in own:

@@ -13,8 +13,7 @@ network is cut its value is copied; the copy is a leaf, and the network goes on 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,15 +23,15 @@ from jaxtyping import Float32
 from torch.overrides import TorchFunctionMode
 
 from convscope.adapters.torch import TorchNetwork, all_modules, operations
-from convscope.adapters.torch.guided import guided_relu
+from convscope.adapters.torch.guided import guided_relu, rectifies
 from convscope.adapters.torch.keep import memory_of, written
 from convscope.adapters.torch.leaves import Layer
 from convscope.adapters.torch.ledger import Ledger
 from convscope.adapters.torch.live import LiveOperation
 from convscope.adapters.torch.quick import Quick
 from convscope.adapters.torch.restore import evaluating, exclusively
-from convscope.adapters.torch.scopes import FORWARD, watching
 from convscope.adapters.torch.scopes import Call as ModuleCall
+from convscope.adapters.torch.scopes import watching, wrapping
 from convscope.adapters.torch.surveying import survey_of
 from convscope.adapters.torch.tape import Tape
 from convscope.errors import CallError, ConvscopeError, ForwardError
@@ -51,7 +50,8 @@ class Place:
     Attributes:
         call: the how-manieth call of a module it is, 1 for the network itself.
         function: the how-manieth torch function of that call that gave a tensor; :data:`RETURNED` for what the call
-        gave. result: which of the tensors that it gave.
+            gave.
+        result: which of the tensors that it gave.
     """
 
     call: int
@@ -128,7 +128,7 @@ class TorchTaps:
                     tap.found[INPUT] = leaf = given.requires_grad_()
                     given = leaf.clone()
                 given = _like(given, modules, like)
-                with _counting(modules, tap), tap:
+                with wrapping(modules, lambda _, module, thread: _counted(module, tap, thread)), tap:
                     model(given)
             except ConvscopeError:
                 raise
@@ -259,8 +259,9 @@ class _Tap(TorchFunctionMode):
         targets = written(known.writes, args, kwargs)
         if targets and self.guard:
             self._keep(targets)
-        if self._guided and known.base == "relu":
-            result = guided_relu(args[0] if args else kwargs["input"], in_place=bool(targets))
+        rectifier, most = rectifies(known.base, args, kwargs) if self._guided else (False, None)
+        if rectifier:
+            result = guided_relu(args[0] if args else kwargs["input"], most, in_place=bool(targets))
         else:
             result = function(*args, **kwargs)
         if not _gives_tensors(known.name, result):
@@ -330,26 +331,8 @@ class _Tap(TorchFunctionMode):
                 self._kept.append((target.detach(), target.detach().clone()))
 
 
-@contextmanager
-def _counting(modules: Sequence[tuple[str, torch.nn.Module]], tap: _Tap) -> Iterator[None]:
-    """Tell the tap of every call of a module in this thread; nothing stays behind."""
-    thread = threading.get_ident()
-    own: list[tuple[dict[str, Any], Any]] = []
-    try:
-        for _, module in modules:
-            if not isinstance(module, torch.jit.ScriptModule):  # compiled: takes no wrapper
-                own.append((module.__dict__, module.__dict__.get(FORWARD)))
-                module.__dict__[FORWARD] = _counted(module, tap, thread)
-        yield
-    finally:
-        for attributes, forward in own:
-            if forward is None:
-                del attributes[FORWARD]
-            else:
-                attributes[FORWARD] = forward
-
-
 def _counted(module: torch.nn.Module, tap: _Tap, thread: int) -> Callable[..., Any]:
+    """``module.forward``, of whose calls in the watched thread the tap is told."""
     forward = module.forward
 
     def call(*args: Any, **kwargs: Any) -> Any:
