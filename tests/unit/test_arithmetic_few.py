@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
+from arithmetic_steps import TOLD
 from arithmetic_steps import made as step_of
 from checked_terms import FEW, SEEDS, SOME, check, random
 from convscope.arithmetic import explain_value
@@ -22,30 +23,6 @@ def _one_thread():
     torch.set_num_threads(before)
 
 
-PLAIN = {
-    "relu": F.relu, "relu6": F.relu6, "selu": F.selu, "silu": F.silu, "mish": F.mish,
-    "sigmoid": torch.sigmoid, "tanh": torch.tanh, "hardsigmoid": F.hardsigmoid, "hardswish": F.hardswish,
-    "softsign": F.softsign,
-    "logsigmoid": F.logsigmoid, "exp": torch.exp, "log": torch.log, "sqrt": torch.sqrt, "rsqrt": torch.rsqrt,
-    "abs": torch.abs, "neg": torch.neg, "square": torch.square, "sin": torch.sin, "cos": torch.cos,
-    "reciprocal": torch.reciprocal,
-}  # fmt: skip
-TOLD = [
-    ("leaky_relu", {"negative_slope": 0.2}, lambda x: F.leaky_relu(x, 0.2)),
-    ("elu", {"alpha": 0.7}, lambda x: F.elu(x, 0.7)),
-    ("celu", {"alpha": 0.7}, lambda x: F.celu(x, 0.7)),
-    ("gelu", {"approximate": "none"}, F.gelu),
-    ("gelu", {"approximate": "tanh"}, lambda x: F.gelu(x, approximate="tanh")),
-    ("softplus", {"beta": 2.0, "threshold": 5.0}, lambda x: F.softplus(x, 2.0, 5.0)),
-    ("hardtanh", {"min": -0.4, "max": 0.8}, lambda x: F.hardtanh(x, -0.4, 0.8)),
-    ("clamp", {"min": None, "max": 0.5}, lambda x: x.clamp(max=0.5)),
-    ("clamp", {"min": 0.1, "max": None}, lambda x: x.clamp(min=0.1)),
-    ("pow", {"exponent": 3}, lambda x: x**3),
-    ("pow", {"exponent": -1.5}, lambda x: x**-1.5),
-    ("dropout", {"p": 0.5}, lambda x: F.dropout(x, 0.5, training=False)),
-    ("identity", {}, lambda x: x.clone()),
-    *((kind, {}, run) for kind, run in PLAIN.items()),
-]
 NUMBERS = [0.0, 1e-30, 1e-6, -1e-6, 0.5, -0.5, 1, 3, -3, 6, 20, -20, 88, -90, 200, -200]
 STRANGE = [float("inf"), float("-inf"), float("nan"), 3e38, -3e38, -0.0]
 VECTORISED = {("gelu", float("inf"))}  # NaN in one of PyTorch's loops, infinity in the other

@@ -6,7 +6,7 @@ import { across, linePath, spread, up } from "./curves.js";
 /** @typedef {{ kind: Kind, name: string, values: readonly number[], at?: readonly number[] }} Line */
 
 const [WIDE, HIGH] = [152, 100];
-const LINE = 11;
+const LINE = 13; // of the labels: fonts differ, and some need 1.4 times their size
 
 /**
  * @param {{ title: string, hint: string, label: string, figure: string, lines: readonly Line[], from: string, to: string, room: number }} props
