@@ -70,8 +70,15 @@ def with_maps(*maps: Map, picture: np.ndarray | None = None, placement: Placemen
     return dataclasses.replace(trace, maps=maps, placement=placement or trace.placement)
 
 
+SAID: dict[str, Any] = {
+    "why_layer": {"rule": "last", "values": {"grid": "58x88", "channels": 4, "after": "row", "step": "<i>flat"}},
+    "notes": [{"rule": "unplaced", "values": {}}],
+}
+
 MAPS = (
-    Map("gradcam", "cat", heat(), "relu_1", EVIDENCE, "the last step that still has a grid", 0.97, ("<i>a note",)),
+    Map(
+        "gradcam", "cat", heat(), "relu_1", EVIDENCE | SAID, "the last step that still has a grid", 0.97, ("<i>a note",)
+    ),
     Map("gradcam", "<b>dog", heat(1.5), "relu_1", {**EVIDENCE, "verdict": "doubt", "trust": 0.5}),
     Map("guided", "cat", heat(), "", {**EVIDENCE, "verdict": "no", "trust": 0.1}, notes=("Do not read it.",)),
     Map("rise", "cat", heat() * np.float32(np.nan), "", EVIDENCE),
@@ -268,6 +275,13 @@ def test_chinese_says_the_same(shown: Shown, page: Page) -> None:
         "删除它所指的地方，得分下降得比随机图快：0.17，对照为 0.47。"
     )
     expect(page.locator("header .why-badge")).to_contain_text("可信")
+    expect(page.locator(".why-note")).to_have_text(re.compile("^从各个步骤看不出这一层的网格在照片上的位置"))
+    expect(page.locator(".why-remarks")).to_contain_text(
+        "relu_1：这是最后一个仍有网格的步骤（58x88，4 个通道）；在它之后，“<i>flat”把所有位置排成一行。"
+    )
+    page.evaluate("location.hash = 'tab=why&lang=en'")
+    expect(page.locator(".why-note")).to_have_text("<i>a note")
+    expect(page.locator(".why-remarks")).to_contain_text("relu_1: the last step that still has a grid")
 
 
 def test_with_the_keyboard_alone(shown: Shown, page: Page) -> None:

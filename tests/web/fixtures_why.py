@@ -14,9 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 import convscope
+from convscope.adapters.torch import TorchNetwork
+from convscope.explaining.layers import choose_layers
 from convscope.explaining.methods import METHODS
+from convscope.explaining.opened import Opened
+from convscope.explaining.proving import proved
+from convscope.explaining.run import UNPLACED, run_methods
+from convscope.explaining.targets import Target
 from convscope.explaining.verdict import Scores, judge, map_faults, refused
 from convscope.page.html import raw_data
 from convscope.page.maps import map_bytes
@@ -38,6 +45,8 @@ EVIDENCE = {
     **measured(0.8, 0.2, 0.5),
     "controls": {name: measured(0.5, 0.5, 0.0) for name in ("random", "edges", "centre")},
     "randomisation": {"similarity": 0.12, "layers": ["conv_1"]},
+    "why_layer": {"rule": "asked", "values": {}},
+    "notes": [{"rule": "unplaced", "values": {}}, {"rule": "odd", "values": {}}],
     "verdict": "trust", "trust": 0.81, "reasons": ["It is <b>better</b>."], "rules": [{"rule": "odd", "values": {}}],
     "passes": 120, "seconds": 0.8, "thorough": False,
 }  # fmt: skip
@@ -59,6 +68,54 @@ def with_maps() -> Trace:
         Map("guided", "cat", np.zeros(size, np.float32)),
     )
     return dataclasses.replace(trace, maps=maps)
+
+
+class Strange(torch.nn.Module):
+    """No ReLU, channels behind at the end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.Tanh())
+        self.head = torch.nn.Linear(4, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.body(x).permute(0, 2, 3, 1).mean((1, 2)))
+
+
+class Narrow(torch.nn.Module):
+    """The places of its last map are the classes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = torch.nn.Conv2d(3, 1, (12, 10))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.conv(x.relu()).squeeze(1).squeeze(1)
+
+
+def remarks() -> list[dict[str, Any]]:
+    """Why layers were taken, and what is noted beside maps."""
+    torch.manual_seed(0)
+    layers = [torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()]
+    pooled, row = torch.nn.Sequential(*layers, torch.nn.Linear(4, 2)), torch.nn.Sequential(*layers[:2], layers[3])
+    photo = np.random.default_rng(0).random((1, 3, 12, 14), dtype=np.float32)
+    found = []
+    asked = [(pooled, None), (row, None), (Strange(), None), (Narrow(), None), (Strange(), "body"), (row, "0")]
+    for model, layer in asked:
+        opened = Opened(TorchNetwork(model.eval()))
+        found.append(choose_layers(opened.graph(photo[0]), layer)[0].reason)
+    opened = Opened(TorchNetwork(Strange().eval()))
+    for made in run_methods(opened, 8 * photo, [Target("1", 1)], "integrated, guided", steps=1)[0]:
+        found += made.notes
+    with torch.no_grad():
+        pooled[-1].weight.zero_()
+    methods, shown = ["gradcam", "eigencam", "guided"], np.ones((12, 14), bool)
+    (maps,) = proved(Opened(TorchNetwork(pooled)), photo, [[Target("1", 1)]], methods, None, [shown])
+    told = [{"sentence": reason.sentence, **reason.told()} for reason in [*found, UNPLACED]]
+    for _, made in maps:
+        told += [{"sentence": made.why_layer, **made.evidence["why_layer"]}] if made.layer else []
+        told += [{"sentence": note, **rule} for note, rule in zip(made.notes, made.evidence["notes"], strict=True)]
+    return told
 
 
 def reasons() -> list[dict[str, Any]]:
@@ -92,7 +149,7 @@ def main(folder: Path) -> None:
         "maps": [base64.b64encode(map_.value.tobytes()).decode() for map_ in trace.maps],
         "evidence": EVIDENCE,
         "methods": list(METHODS),
-        "reasons": reasons(),
+        "reasons": [*reasons(), *remarks()],
     }
     (folder / "told.json").write_text(json.dumps(told), encoding="utf-8")
 

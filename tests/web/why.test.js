@@ -8,7 +8,7 @@ import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { fromHash, toHash } from "../../src/convscope/web/address.js";
 import { bufferBytes } from "../../src/convscope/web/data/bytes.js";
-import { evidenceOf } from "../../src/convscope/web/data/evidence.js";
+import { evidenceOf, remarksOf } from "../../src/convscope/web/data/evidence.js";
 import { readMap } from "../../src/convscope/web/data/mapfile.js";
 import { Trace } from "../../src/convscope/web/data/trace.js";
 import { store } from "../../src/convscope/web/state.js";
@@ -42,9 +42,10 @@ test("every field and every number of a map is Python's", async () => {
     assert.equal(text(await map.read()), expected.maps[i]);
   }
   const [first, , third, last] = trace.maps;
-  assert.deepEqual([first.method, first.target, first.layer, first.whyLayer, first.score], ["gradcam", "<b>dog", "relu_1", "the last <i>grid</i>", 0.25]);
-  assert.deepEqual(first.notes, ["a note", "<script>"]);
-  assert.deepEqual([third.layer, third.whyLayer, third.score, third.notes], ["", "", null, []]);
+  assert.deepEqual([first.method, first.target, first.layer, first.score], ["gradcam", "<b>dog", "relu_1", 0.25]);
+  assert.deepEqual([first.whyLayer.text, first.whyLayer.rule], ["the last <i>grid</i>", "asked"]);
+  assert.deepEqual(first.notes.map((note) => [note.text, note.rule]), [["a note", "unplaced"], ["<script>", "odd"]]);
+  assert.deepEqual([third.layer, third.whyLayer, third.score, third.notes], ["", null, null, []]);
   assert.equal(last.evidence, null);
   const { evidence } = first;
   assert.deepEqual([evidence.verdict, evidence.trust, evidence.similarity, evidence.passes, evidence.seconds, evidence.thorough], ["trust", 0.81, 0.12, 120, 0.8, false]);
@@ -106,7 +107,7 @@ test("parts of evidence that are not what they should be count as not measured",
 
 test("the sentences of every rule are said in Chinese with their numbers, and in English as Python says them", () => {
   const { reasons } = told();
-  assert.ok(new Set(reasons.map(({ rule }) => rule)).size >= 7);
+  assert.ok(new Set(reasons.map(({ rule }) => rule)).size >= 15);
   const signs = new Set();
   for (const { sentence, rule, values } of reasons) {
     const reason = { text: sentence, rule, values: new Map(Object.entries(values)) };
@@ -114,7 +115,8 @@ test("the sentences of every rule are said in Chinese with their numbers, and in
     const chinese = reasonText(reason, "zh");
     assert.match(chinese, /[\u4e00-\u9fff].*。$/, `${rule}: ${chinese}`);
     const numbers = (said) => (said.match(/\d+\.\d+/g) ?? []).sort();
-    if (rule !== "fault") assert.deepEqual(numbers(chinese), numbers(sentence), chinese);
+    if (!["fault", "not drawn"].includes(rule)) assert.deepEqual(numbers(chinese), numbers(sentence), chinese);
+    for (const name of ["step", "module", "grid"]) if (name in values && values.after !== "answer") assert.ok(chinese.includes(values[name]), chinese);
     if ("sign" in values) signs.add(`${rule} ${values.sign}`);
   }
   assert.equal(signs.size, 9);
@@ -122,6 +124,21 @@ test("the sentences of every rule are said in Chinese with their numbers, and in
   assert.equal(reasonText({ text: "so", rule: "road", values: new Map([["control", "<b>"], ["sign", 1]]) }, "zh"), "so");
   assert.equal(reasonText({ text: "so", rule: "still", values: new Map([["swing", "1"]]) }, "zh"), "so");
   assert.ok(Object.keys(sentences.zh).length > 15);
+  const after = new Set(reasons.filter(({ rule }) => rule === "last").map(({ values }) => values.after));
+  assert.deepEqual([...after].sort(), ["answer", "pooling", "row", "step"]);
+  for (const [rule, values] of [["last", [["after", "row"], ["grid", "7x7"]]], ["last", [["after", "constructor"]]], ["inside", []], ["warning", [["method", "cam"]]], ["incomplete", [["steps", 3]]], ["not drawn", []]]) {
+    assert.equal(reasonText({ text: "so", rule, values: new Map(values) }, "zh"), "so", rule);
+  }
+});
+
+test("what is said beside a map is text of a length that can be shown, whatever the file calls its rules", () => {
+  const long = "x".repeat(5000);
+  const { whyLayer, notes } = remarksOf({ why_layer: { rule: "inside", values: { module: long } }, notes: [{ rule: 7 }, null] }, long, [long, "", "b"]);
+  assert.deepEqual([whyLayer.text.length, whyLayer.values.get("module").length], [600, 600]);
+  assert.deepEqual(notes.map((note) => [note.text.length, note.rule]), [[600, ""], [1, ""]]);
+  assert.deepEqual(remarksOf(null, "", []), { whyLayer: null, notes: [] });
+  assert.deepEqual(remarksOf({ notes: "all" }, "a", ["b"]).notes.map((note) => [note.text, note.rule]), [["b", ""]]);
+  assert.equal(remarksOf({}, "", new Array(1000).fill("x")).notes.length, 24);
 });
 
 test("every method of Python has a title and a sentence; an unknown one keeps its name", () => {
