@@ -36,6 +36,7 @@ EXAMPLES = {  # arguments, and the pictures to take: name in the gallery <- name
     ),
 }
 COMMANDS = {  # what to type after `convscope`, and the pictures to take from its folder
+    "trained": (["see"], {"trained": "contact"}),
     "first": (["see", "--net", "tutorial-1"], {"contact.png": "contact"}),
     "see": (
         ["see", "coffee", "--net", "conv(12, 5) | relu | maxpool(2) | conv(16, 3) | relu | maxpool(2)", "--seed", "5"],

@@ -28,7 +28,7 @@ from zoo import resnet50  # noqa: E402
 
 MOST_BYTES = 2_500_000
 SMALL, LARGE = (1280, 800), (1920, 1080)
-SMALL_NET = "cats-dogs"
+SMALL_NET = "catdog"
 
 
 @dataclass(frozen=True)
@@ -48,17 +48,20 @@ class Screen:
     where: dict[str, str | int]
 
 
-SUM = {"step": "conv_2", "channel": 13, "pixel": "60,62", "tab": "sum"}
+SUM = {"step": "conv_1", "channel": 13, "pixel": "28,26", "tab": "sum"}
 EXPLORE = {"step": "conv_1"}
-CHANNEL = {"step": "conv_2", "channel": 13, "pixel": "60,62", "tab": "channel"}
+CHANNEL = {"step": "conv_2", "channel": 13, "pixel": "14,13", "tab": "channel"}
+WHY = {"step": "relu_7", "tab": "why", "method": "gradcam", "of": "cat", "opacity": 60}
 ADD = {"step": "layer1.0.add", "channel": 85, "pixel": "28,28", "tab": "sum"}
 SCREENS = (
     *(
-        Screen(f"explore-{theme}-{language}-{size[0]}", "small", size, theme, language, EXPLORE)
+        Screen(f"explore-{theme}-{language}-1280", "small", SMALL, theme, language, EXPLORE)
         for theme in ("light", "dark")
         for language in ("en", "zh")
-        for size in (SMALL, LARGE)
     ),
+    Screen("explore-light-en-1920", "small", LARGE, "light", "en", EXPLORE),
+    Screen("why-light-en", "small", SMALL, "light", "en", WHY),
+    Screen("why-dark-zh", "small", SMALL, "dark", "zh", WHY),
     Screen("arithmetic-light-en", "small", SMALL, "light", "en", SUM),
     Screen("arithmetic-dark-zh", "small", LARGE, "dark", "zh", SUM),
     Screen("channel-light-zh", "small", LARGE, "light", "zh", CHANNEL),
@@ -91,7 +94,10 @@ def exported(folder: Path) -> dict[str, Path]:
     """The pages on which the screenshots are made."""
     torch.manual_seed(0)
     files = {"small": folder / "small.html", "resnet": folder / "resnet.html"}
-    convscope.export(convscope.trace(SMALL_NET, "chelsea"), files["small"], full=True)
+    explained = convscope.explain(
+        SMALL_NET, "chelsea", target=["cat", "dog"], method=["gradcam", "occlusion"], budget_s=None
+    )
+    convscope.export(explained.trace, files["small"], full=True)
     deep = convscope.trace(resnet50().eval(), "chelsea", size=224, scale="imagenet")
     convscope.export(deep, files["resnet"])
     return files

@@ -220,10 +220,12 @@ def test_a_map_that_says_nothing_is_said():
     model = gap_network()
     nn.init.zeros_(model[7].weight)
     found = maps_of(model, BATCH[:1], "gradcam")[0][0]
-    assert found.notes == ("the map is zero everywhere, so it points at nothing; it is not drawn",)
+    assert [note.sentence for note in found.notes] == [
+        "the map is zero everywhere, so it points at nothing; it is not drawn"
+    ]
     with torch.no_grad():
         model[7].weight[1, 0] = float("nan")
-    assert "no number" in maps_of(model, BATCH[:1], "gradcam")[0][0].notes[0]
+    assert "no number" in maps_of(model, BATCH[:1], "gradcam")[0][0].notes[0].sentence
 
 
 def test_the_fast_way_gives_the_same_maps():

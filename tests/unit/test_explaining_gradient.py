@@ -169,6 +169,7 @@ class Clipped(torch.nn.Module):
         self.relu = torch.nn.ReLU6(inplace=True)
         with torch.no_grad():
             self.a.weight *= 20
+            self.b.weight *= 10
 
     def forward(self, x):
         x = F.relu6(self.b(self.relu(self.a(x))))

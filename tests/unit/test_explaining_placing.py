@@ -127,7 +127,7 @@ def test_where_the_places_are_lost_it_is_said():
             return self.fc(x.reshape(len(x), 4, 8, -1).mean((2, 3)))
 
     found = run_methods(opened(Turned()), spots()[:1], [Target("1", 1)], "gradcam", "reshape")[0][0]
-    assert any("was spread evenly" in note for note in found.notes)
+    assert any("was spread evenly" in note.sentence for note in found.notes)
     assert found.value.shape == SIZE
 
 

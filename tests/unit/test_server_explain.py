@@ -175,7 +175,7 @@ def test_wrong_wishes_are_refused_with_a_sentence(server: Running) -> None:
         answer = server.send(f"/api/traces/{trace}/maps", wish)
         assert (answer.status, answer.json["error"]["code"]) == (422, "request"), wish
         assert expected in answer.error
-    assert len(server.app.api._explaining._jobs) == 0
+    assert len(server.app.api._explaining._jobs.kept) == 0
 
 
 def test_what_is_not_there_is_said(server: Running) -> None:

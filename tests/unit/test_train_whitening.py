@@ -59,7 +59,7 @@ def test_more_filters_than_directions_are_mixtures_of_them_and_fewer_the_largest
 
 
 def test_filters_see_patches_as_the_convolution_does() -> None:
-    """Stripes do not change downwards: neither do the filters, and what the two that there are give has a deviation of 1."""
+    """Stripes do not change downwards: neither do the filters, and what the two give has a deviation of 1."""
     data = striped()
     network = build(parse("conv(6, 3x2) | relu | gap | dense(2)"), (1, 9, 9), seed=0)
     whiten(network, data, np.arange(len(data)), RECIPE)

@@ -8,6 +8,7 @@
     layers.py         the layer that is looked at, and why
     placing.py        how a layer's grid lies over the pixels
     methods.py        the table of methods: names, papers, warnings
+    reason.py         a sentence, and the same for programs
     run.py            maps by any methods, for many photos
       asking.py         what is asked, once for all methods
       layered.py        one pass for all class activation maps; the fastest way to Grad-CAM

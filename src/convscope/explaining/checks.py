@@ -184,7 +184,7 @@ def _said(verdict: Verdict) -> dict[str, Any]:
         "verdict": verdict.word,
         "trust": short(verdict.trust),
         "reasons": [reason.sentence for reason in verdict.reasons],
-        "rules": [{"rule": reason.rule, "values": dict(reason.values)} for reason in verdict.reasons],
+        "rules": [reason.told() for reason in verdict.reasons],
     }
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from convscope.explaining.asking import Question
 from convscope.explaining.opened import INPUT
+from convscope.explaining.reason import Reason
 from convscope.explaining.taken import Taken
 
 NOISE = 0.15
@@ -59,7 +60,7 @@ def guided_backpropagation(question: Question) -> list[Taken]:
     """The gradient with every negative part cut off at each ReLU; the table's warning belongs to it."""
     slopes = plain_gradients(question, guided=True)
     notes = () if any(step.kind == "relu" for step in question.graph.steps) else (
-        "the network has no ReLU, so this is the plain gradient",
+        Reason("no relu", "the network has no ReLU, so this is the plain gradient"),
     )  # fmt: skip
     return [Taken(one.sum(0).numpy(), question.size, {}, notes) for one in slopes]
 

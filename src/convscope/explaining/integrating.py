@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from convscope.explaining.asking import Question
 from convscope.explaining.opened import INPUT
+from convscope.explaining.reason import Reason
 from convscope.explaining.taken import Taken
 
 ENOUGH = 0.002
@@ -156,9 +158,9 @@ def _missing(parts: Sequence[_Part]) -> float:
     return abs(sum(part.unexplained for part in parts))
 
 
-def _complete(error: float, steps: int) -> tuple[str, ...]:
+def _complete(error: float, steps: int) -> tuple[Reason, ...]:
     if error <= 0.01:
         return ()
-    return (
-        f"with {steps} steps the map adds up to what the score gained only within {error:.1%} of it; use more steps",
-    )
+    text = f"with {steps} steps the map adds up to what the score gained only within {error:.1%} of it; use more steps"
+    values = {"steps": steps, **({"error": round(error, 6)} if math.isfinite(error) else {})}
+    return (Reason("incomplete", text, values),)

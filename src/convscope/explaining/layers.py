@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from convscope.errors import CallError
 from convscope.explaining.graph import UNCHANGED, Graph, size_text
+from convscope.explaining.reason import Reason
 from convscope.traces import Step
 
 PIXEL_METHODS = "a method that looks at the pixels (gradient, integrated, occlusion, rise)"
@@ -19,11 +20,16 @@ class Choice:
 
     Attributes:
         layer: name of the step.
-        why: one plain sentence without a full stop.
+        reason: why, one plain sentence without a full stop.
     """
 
     layer: str
-    why: str
+    reason: Reason
+
+    @property
+    def why(self) -> str:
+        """The sentence of the reason."""
+        return self.reason.sentence
 
 
 def choose_layers(graph: Graph, wanted: str | Sequence[str] | None) -> tuple[Choice, ...]:
@@ -57,7 +63,7 @@ def choose_layer(graph: Graph, wanted: str | None = None) -> Choice:
     if not has_grid(graph, step):
         size = f"{step.value.size} numbers" if len(step.shape) == 1 else f"the shape {size_text(step.shape)}"
         raise CallError(f"step {wanted!r} has no grid of places (its value is {size}); {_choices(graph)}")
-    return Choice(wanted, "it was asked for")
+    return Choice(wanted, Reason("asked", "it was asked for"))
 
 
 def has_grid(graph: Graph, step: Step) -> bool:
@@ -97,26 +103,27 @@ def _last(graph: Graph) -> Choice:
     ):
         last = last.inputs[0]  # the same numbers, under the name of what made them
     channels, *grid = last.shape
-    return Choice(
-        last.name,
-        f"it is the last step that still has a grid ({size_text(grid)}, {channels} channel{'s' * (channels != 1)}); "
-        f"{_what_follows(graph, last)}",
-    )
+    text, values = _what_follows(graph, last)
+    size = size_text(grid)
+    told = f"it is the last step that still has a grid ({size}, {channels} channel{'s' * (channels != 1)}); {text}"
+    return Choice(last.name, Reason("last", told, {"grid": size, "channels": channels, **values}))
 
 
-def _what_follows(graph: Graph, last: Step) -> str:
+def _what_follows(graph: Graph, last: Step) -> tuple[str, dict[str, str]]:
+    """In words, and for programs."""
     after = [
         step for step in graph.between(last.name) if step.kind not in UNCHANGED or step.kind in {"flatten", "reshape"}
     ]
     if not after:
-        return "the answer follows at once"
+        return "the answer follows at once", {"after": "answer"}
     first = after[0]
+    named = {"step": first.name, "kind": first.kind}
     pools = {"adaptive_avg_pool2d", "avg_pool2d", "mean", "adaptive_max_pool2d", "max_pool2d", "amax", "sum"}
     if first.kind in pools:
-        return f"after it {first.name!r} pools the places away"
+        return f"after it {first.name!r} pools the places away", {"after": "pooling", **named}
     if first.kind in {"flatten", "reshape"}:
-        return f"after it {first.name!r} puts all places in one row"
-    return f"after it comes {first.name!r} ({first.kind})"
+        return f"after it {first.name!r} puts all places in one row", {"after": "row", **named}
+    return f"after it comes {first.name!r} ({first.kind})", {"after": "step", **named}
 
 
 def _of_module(graph: Graph, wanted: str) -> Choice:
@@ -127,7 +134,8 @@ def _of_module(graph: Graph, wanted: str) -> Choice:
         if step.module == wanted or step.module.startswith(f"{wanted}.") or step.name.startswith(f"{wanted}.")
     ]
     if inside and wanted:
-        return Choice(inside[-1].name, f"it is the last step with a grid inside {wanted!r}, which was asked for")
+        told = f"it is the last step with a grid inside {wanted!r}, which was asked for"
+        return Choice(inside[-1].name, Reason("inside", told, {"module": wanted}))
     names = [step.name for step in graph.steps]
     near = difflib.get_close_matches(wanted, names, n=3)
     hint = f"did you mean {' or '.join(map(repr, near))}?" if near else _choices(graph)

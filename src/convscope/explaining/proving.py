@@ -16,6 +16,7 @@ from convscope.explaining.asking import Watch
 from convscope.explaining.checks import evidence_for
 from convscope.explaining.methods import METHODS
 from convscope.explaining.opened import Opened
+from convscope.explaining.reason import Reason
 from convscope.explaining.redrawing import Redrawing
 from convscope.explaining.run import RawMap, run_methods
 from convscope.explaining.targets import Target
@@ -144,11 +145,16 @@ def answer_of(opened: Opened, target: Target) -> Answer:
 
 def _map(raw: RawMap, target: Target, evidence: dict[str, Any]) -> Map:
     warning = METHODS[raw.method].warning
-    notes = tuple(dict.fromkeys([*([warning] if warning else []), *raw.notes]))
-    facts = {name: _plain(value) for name, value in raw.facts.items()}
+    said = [*([Reason("warning", warning, {"method": raw.method})] if warning else []), *raw.notes]
+    notes = {reason.sentence: reason for reason in said}
+    facts: dict[str, Any] = {name: _plain(value) for name, value in raw.facts.items()}
+    if raw.why_layer:
+        facts["why_layer"] = raw.why_layer.told()
+    if notes:
+        facts["notes"] = [reason.told() for reason in notes.values()]
     return Map(
         raw.method, target.label, np.ascontiguousarray(raw.value, np.float32), raw.layer,
-        {**evidence, **facts} if evidence else {}, raw.why_layer, None, notes,
+        {**evidence, **facts} if evidence else {}, raw.why_layer.sentence if raw.why_layer else "", None, tuple(notes),
     )  # fmt: skip
 
 

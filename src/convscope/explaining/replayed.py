@@ -152,11 +152,13 @@ class _Walk:
                 self.values.pop(source.name, None)
 
     def _again(self, step: Step, photo: int) -> Tensor:
-        from convscope.adapters.torch.guided import guided_relu
+        from convscope.adapters.torch.guided import guided_relu, rectifies
 
         inputs = [self.values[source.name][photo] for source in step.inputs]
-        if self._guided and step.kind == "relu":
-            return guided_relu(inputs[0], in_place=False)
+        told = (None, step.settings.get("min"), step.settings.get("max")) if step.kind == "hardtanh" else ()
+        rectifier, most = rectifies(step.kind, told, {}) if self._guided else (False, None)
+        if rectifier:
+            return guided_relu(inputs[0], most, in_place=False)
         try:
             return replay(step, inputs)
         except NoArithmetic as error:

@@ -18,13 +18,15 @@ from convscope.explaining.layered import layer_maps, placing_of
 from convscope.explaining.layers import Choice, choose_layers
 from convscope.explaining.methods import Method, find_methods
 from convscope.explaining.opened import Opened
+from convscope.explaining.reason import Reason
 from convscope.explaining.taken import Taken
 from convscope.explaining.targets import Target
 from convscope.explaining.verdict import map_faults
 
-UNPLACED = (
+UNPLACED = Reason(
+    "unplaced",
     "where the layer's grid lies over the photo cannot be told from its steps, so it was spread evenly; the map may be "
-    "moved by a few pixels"
+    "moved by a few pixels",
 )
 
 
@@ -35,20 +37,20 @@ class RawMap:
     Attributes:
         method: name of the method.
         layer: name of the step at which it was taken, "" for methods that look at the pixels.
-        why_layer: why that layer, a sentence without a full stop; "" without a layer.
+        why_layer: why that layer, a sentence without a full stop; None without a layer.
         value: (H, W) float32 at the size of the network's input, signed: larger speaks more for the target.
         grid: (h, w) how finely it was really taken: the layer's grid, the pixels, the patches.
-        notes: sentences that belong beside it: what is wrong with it, first of all.
+        notes: what has to be said beside it: what is wrong with it, first of all.
         facts: how it was made, JSON values only: ``steps``, ``completeness_error``, ``baseline``, ``masks``, ...;
             ``paper_shows`` where the paper draws only a part of it.
     """
 
     method: str
     layer: str
-    why_layer: str
+    why_layer: Reason | None
     value: Float32[np.ndarray, "h w"]
     grid: tuple[int, int]
-    notes: tuple[str, ...] = ()
+    notes: tuple[Reason, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -107,12 +109,9 @@ def run_methods(
             for choice in choices:
                 key = (method.name, choice.layer)
                 made[key] = columns[key] if key in columns else perturbations.scorecam(question, choice.layer)
-    why = {choice.layer: choice.why for choice in choices}
+    why = {choice.layer: choice.reason for choice in choices}
     return [
-        [
-            _named(method, layer_name, why.get(layer_name, ""), column[i])
-            for (method, layer_name), column in made.items()
-        ]
+        [_named(method, layer_name, why.get(layer_name), column[i]) for (method, layer_name), column in made.items()]
         for i in range(len(given))
     ]
 
@@ -144,8 +143,9 @@ def _layered(
     return found
 
 
-def _named(method: str, layer: str, why: str, taken: Taken) -> RawMap:
+def _named(method: str, layer: str, why: Reason | None, taken: Taken) -> RawMap:
     fault = map_faults(taken.value)
-    notes = (f"{fault}; it is not drawn", *taken.notes) if fault else taken.notes
+    undrawn = (Reason("not drawn", f"{fault}; it is not drawn", {"fault": fault}),) if fault else ()
+    notes = (*undrawn, *taken.notes)
     value = np.ascontiguousarray(taken.value, np.float32)
     return RawMap(method, layer, why, value, taken.grid, notes, dict(taken.facts))

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
+from convscope.explaining.reason import Reason
+
 
 @dataclass(frozen=True, eq=False)
 class Taken:
@@ -18,10 +20,10 @@ class Taken:
         value: (H, W) at the size of the input.
         grid: (h, w) how finely it was really taken.
         facts: how it was made, JSON values only.
-        notes: sentences that belong beside it.
+        notes: what has to be said beside it.
     """
 
     value: Float32[np.ndarray, "h w"]
     grid: tuple[int, int]
     facts: Mapping[str, Any] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    notes: tuple[Reason, ...] = ()

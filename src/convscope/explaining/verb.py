@@ -120,7 +120,7 @@ def explain(
     layer: str | Sequence[str] | None = None, thorough: bool = False, evidence: bool = True,
     budget_s: float | None = BUDGET, seed: int = 0, weights: str | PathLike[str] | None = None, scale: Any = None,
     size: int | tuple[int, int] | None = None, labels: tuple[str, ...] = (), memory: int = DEFAULT_MEMORY,
-    watch: Watch | None = None,
+    watch: Watch | None = None, trust: bool = False,
 ) -> Explanation:  # fmt: skip
     """Where an answer came from: maps over the photo, each with evidence of whether to believe it.
 
@@ -135,7 +135,7 @@ def explain(
         evidence: False for maps alone, which are then not drawn.
         budget_s: seconds that the evidence for one map may take; None for as long as it takes.
         seed: of everything that is drawn at random, the weights of a network given as text among it.
-        weights, scale, size, labels, memory: as in :func:`convscope.trace`; not for a trace.
+        weights, scale, size, labels, memory, trust: as in :func:`convscope.trace`; not for a trace.
         watch: told how far it is.
 
     Returns:
@@ -162,7 +162,8 @@ def explain(
             raise CallError(f"{named} has no use for a trace, which was recorded already; leave it out")
         return explain_trace(model_or_trace, **asked)
     square = (size, size) if isinstance(size, int) else size
-    network, picture = open_network(model_or_trace, image, Options(seed, weights, scale, square, tuple(labels)))
+    options = Options(seed, weights, scale, square, tuple(labels), trust=trust)
+    network, picture = open_network(model_or_trace, image, options)
     return explain_picture(network, picture, memory=memory, **asked)
 
 

@@ -23,13 +23,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
 
 from convscope.explaining.controls import CONTROLS
+from convscope.explaining.reason import Reason
 
 Word = Literal["trust", "doubt", "no"]
 
@@ -61,21 +62,6 @@ class Scores:
             "road": (self.road - other.road) / 2,
         }
         return {name: round(value, 6) for name, value in leads.items()}
-
-
-@dataclass(frozen=True)
-class Reason:
-    """One ground of a verdict.
-
-    Attributes:
-        rule: its name, for programs that say it in another language.
-        sentence: for people.
-        values: the numbers and names in it, JSON values only.
-    """
-
-    rule: str
-    sentence: str
-    values: Mapping[str, float | str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -82,9 +82,9 @@
  * @property {string} method  `gradcam`
  * @property {string} target  The class that was asked about; any text at all.
  * @property {string} layer  The step at which it was taken, or empty.
- * @property {string} whyLayer  Why there, in one English sentence, or empty.
+ * @property {Reason | null} whyLayer  Why there; null where nothing was said.
  * @property {number | null} score  What the network gave the class.
- * @property {string[]} notes
+ * @property {Reason[]} notes  Warnings and remarks.
  * @property {Evidence | null} evidence  Null where nobody measured whether to trust it: such a map is not drawn.
  * @property {number} height  Of the network's input.
  * @property {number} width
@@ -102,7 +102,8 @@
  * @property {number | null} seconds
  * @property {boolean} thorough
  *
- * @typedef {{ text: string, rule: string, values: Map<string, number | string> }} Reason  `rule` is empty where only the sentence is there.
+ * @typedef {{ text: string, rule: string, values: Map<string, number | string> }} Reason  An English sentence, and the same by its
+ *   rule, which is empty where only the sentence is there.
  * @typedef {{ insertion: Curve | null, deletion: Curve | null, road: Road | null }} Measured
  * @typedef {{ auc: number, curve: number[] }} Curve  Probabilities at equal steps from nothing to every pixel changed.
  * @typedef {{ score: number, percentiles: number[], most: number[], least: number[] }} Road

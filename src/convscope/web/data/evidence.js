@@ -47,11 +47,19 @@ export function evidenceOf(value) {
 }
 
 /**
- * Text from outside, of a length that can be shown.
- * @param {unknown} value
- * @returns {string}
+ * What is said of a map itself, in sentences of the file, each with the rule behind it where the evidence tells it.
+ * @param {unknown} evidence  The free value of the file.
+ * @param {string} whyLayer
+ * @param {readonly string[]} notes
+ * @returns {{ whyLayer: Reason | null, notes: Reason[] }}
  */
-export function shown(value) {
+export function remarksOf(evidence, whyLayer, notes) {
+  const rules = isObject(evidence) ? { why: own(evidence, "why_layer"), notes: own(evidence, "notes") } : {};
+  return { whyLayer: reasonsOf([whyLayer], [rules.why])[0] ?? null, notes: reasonsOf(notes, rules.notes) };
+}
+
+/** Text from outside, of a length that can be shown. @param {unknown} value */
+function shown(value) {
   if (typeof value !== "string") return "";
   return value.length > LONGEST ? `${value.slice(0, LONGEST - 1)}…` : value;
 }
@@ -90,7 +98,7 @@ function sharesOf(value, fewest) {
   return value.every((part) => between(part, -SLACK, 1 + SLACK) !== null) ? value.map((part) => Math.min(1, Math.max(0, part))) : null;
 }
 
-/** The sentences, each with the rule behind it where that is told. @param {unknown} sentences @param {unknown} rules @returns {Reason[]} */
+/** Sentences, each with the rule behind it where that is told. @param {unknown} sentences @param {unknown} rules @returns {Reason[]} */
 function reasonsOf(sentences, rules) {
   if (!Array.isArray(sentences)) return [];
   return sentences.slice(0, MOST_REASONS).flatMap((sentence, i) => {
@@ -105,8 +113,9 @@ function ruleOf(value) {
   const rule = isObject(value) ? own(value, "rule") : "";
   const told = isObject(value) ? own(value, "values") : null;
   const known = isObject(told) ? Object.entries(told).filter(([, part]) => Number.isFinite(part) || typeof part === "string") : [];
-  const values = new Map(/** @type {[string, number | string][]} */ (known.slice(0, MOST_VALUES)));
-  return { rule: shown(rule), values };
+  /** @param {unknown} part */
+  const kept = (part) => (typeof part === "number" ? part : shown(part));
+  return { rule: shown(rule), values: new Map(known.slice(0, MOST_VALUES).map(([name, part]) => [name, kept(part)])) };
 }
 
 /** @param {Record<string, unknown>} value @param {string} key */

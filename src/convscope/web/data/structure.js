@@ -1,5 +1,5 @@
 /** The structure of a trace (docs/format.md), checked field by field; format 2 is an excerpt, made for exported pages. */
-import { evidenceOf, shown } from "./evidence.js";
+import { evidenceOf, remarksOf } from "./evidence.js";
 import { Fields, isIndex, isObject } from "./fields.js";
 import { parseJson, product, shapeOf } from "./header.js";
 import { Problem, short } from "./problems.js";
@@ -24,7 +24,6 @@ import { Problem, short } from "./problems.js";
 /** @typedef {Omit<import("../types.js").HeatMap, "read"> & { value: Reference | null }} BareMap */
 
 const NEWEST = 2;
-const MOST_NOTES = 24;
 const DTYPES = { float32: "F32", float16: "F16", uint8: "U8" };
 
 /**
@@ -96,15 +95,16 @@ export function mapOf(fields, file) {
   const value = valueOf(fields, file);
   const shape = value ? value.shape : shapeOf(fields.get("shape"), `${fields.path}.shape`);
   if (shape.length !== 2 || (value && value.take)) return fields.wrong(value ? "value" : "shape");
+  const evidence = fields.free("evidence");
   const notes = fields.get("notes") === undefined ? [] : fields.texts("notes");
+  const whyLayer = fields.get("why_layer") === undefined ? "" : fields.text("why_layer");
   return {
     method: fields.text("method"),
     target: fields.text("target"),
     layer: fields.text("layer"),
-    whyLayer: fields.get("why_layer") === undefined ? "" : shown(fields.text("why_layer")),
+    ...remarksOf(evidence, whyLayer, notes),
     score: scoreOf(fields),
-    notes: notes.slice(0, MOST_NOTES).map(shown),
-    evidence: evidenceOf(fields.free("evidence")),
+    evidence: evidenceOf(evidence),
     height: shape[0],
     width: shape[1],
     value,

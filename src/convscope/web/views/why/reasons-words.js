@@ -1,4 +1,4 @@
-/** Sentences of the rules of a verdict. English ones come from Python with the map; these are said the same way. */
+/** Sentences of what is said of a map. English ones come from Python with the map; these are said the same way. */
 export const words = {
   en: {
     rival_random: "a random map",
@@ -22,6 +22,18 @@ export const words = {
     fault_nan: "The map has pixels that are no number, so it cannot be drawn or measured.",
     fault_constant: "The map is the same everywhere, so it points at nothing.",
     no_number: "The network's answer to some of the altered photos is no number, so nothing can be said of its maps.",
+    not_drawn: "{fault} It is not drawn.",
+    asked: "it was asked for",
+    inside: "it is the last step with a grid inside '{module}', which was asked for",
+    last_pooling: "it is the last step that still has a grid ({grid}, {channels} channels); after it '{step}' pools the places away",
+    last_row: "it is the last step that still has a grid ({grid}, {channels} channels); after it '{step}' puts all places in one row",
+    last_step: "it is the last step that still has a grid ({grid}, {channels} channels); after it comes '{step}' ({kind})",
+    last_answer: "it is the last step that still has a grid ({grid}, {channels} channels); the answer follows at once",
+    no_relu: "the network has no ReLU, so this is the plain gradient",
+    unplaced: "where the layer's grid lies over the photo cannot be told from its steps, so it was spread evenly; the map may be moved by a few pixels",
+    incomplete: "with {steps} steps the map adds up to what the score gained only within {error} of it; use more steps",
+    warning_guided: "Guided backpropagation shows edges of the photo whatever the network learned: its maps hardly change when the weights are replaced by random ones (Adebayo et al. 2018). Do not read them as a reason for the answer.",
+    warning_eigencam: "Eigen-CAM knows no class: it shows what dominates the layer, whichever class is asked about.",
   },
   zh: {
     rival_random: "随机图",
@@ -45,5 +57,17 @@ export const words = {
     fault_nan: "这张图有不是数字的像素，无法画出，也无法测量。",
     fault_constant: "这张图处处相同，不指向任何位置。",
     no_number: "对某些改动后的照片，网络的答案不是数字，因此无法评价它的热力图。",
+    not_drawn: "{fault}因此没有画出。",
+    asked: "这一层是指定的。",
+    inside: "这是所指定的“{module}”里最后一个有网格的步骤。",
+    last_pooling: "这是最后一个仍有网格的步骤（{grid}，{channels} 个通道）；在它之后，“{step}”把各个位置汇聚起来。",
+    last_row: "这是最后一个仍有网格的步骤（{grid}，{channels} 个通道）；在它之后，“{step}”把所有位置排成一行。",
+    last_step: "这是最后一个仍有网格的步骤（{grid}，{channels} 个通道）；在它之后是“{step}”（{kind}）。",
+    last_answer: "这是最后一个仍有网格的步骤（{grid}，{channels} 个通道）；在它之后就是答案。",
+    no_relu: "这个网络里没有 ReLU，因此这就是普通的梯度。",
+    unplaced: "从各个步骤看不出这一层的网格在照片上的位置，因此把它均匀铺开；图可能偏移几个像素。",
+    incomplete: "用 {steps} 步时，整张图相加与得分的增量相差 {error}；请增加步数。",
+    warning_guided: "不管网络学到了什么，引导反向传播显示的都是照片的边缘：把权重换成随机值，图几乎不变（Adebayo 等人，2018）。不要把它当作答案的理由。",
+    warning_eigencam: "Eigen-CAM 不区分类别：它显示的是这一层里占主导的东西，不论问的是哪一类。",
   },
 };

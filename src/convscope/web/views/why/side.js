@@ -6,6 +6,7 @@ import { select } from "../../select.js";
 import { store } from "../../state.js";
 import { heatGradient } from "./heat.js";
 import { methodText, methodTitle } from "./methods.js";
+import { reasonText } from "./reasons.js";
 import { classNames } from "./source.js";
 import { contrastOf, targetText } from "./target.js";
 import { words } from "./words.js";
@@ -28,7 +29,7 @@ export function Side({ trace, why, heat, signed, children }) {
     <${Layer} trace=${trace} why=${why} />
     ${heat && html`<${Manners} />`}
     ${heat && html`<${Legend} heat=${heat} target=${target} classes=${classes} signed=${signed} />`}
-    <div class="why-remarks">${children}${map?.whyLayer && html`<p class="quiet">${`${map.layer}: ${map.whyLayer}`}</p>`}<p class="quiet">${methodText(method, language)}</p></div>
+    <div class="why-remarks">${children}${map?.whyLayer && html`<p class="quiet">${t("layer_because", { layer: map.layer, why: reasonText(map.whyLayer, language) })}</p>`}<p class="quiet">${methodText(method, language)}</p></div>
   </div>`;
 }
 

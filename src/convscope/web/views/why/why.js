@@ -1,10 +1,11 @@
 /** The Why tab: the heat map that the reader chose over the photo, and whether to trust it. No heat map without its evidence. */
-import { html, useLoaded, useMemo } from "../../dom.js";
+import { html, useLoaded, useMemo, useStore } from "../../dom.js";
 import { cancelMap, explain } from "../../explaining.js";
 import { useWords } from "../../language.js";
 import { siblings } from "./choice.js";
 import { faultOf, scaleOfMaps } from "./faults.js";
 import { DECEPTIVE, methodTitle } from "./methods.js";
+import { reasonText } from "./reasons.js";
 import { Side } from "./side.js";
 import { Asking, classNames, useWhy } from "./source.js";
 import { Stage } from "./stage.js";
@@ -73,12 +74,13 @@ function useHeat(why) {
 /** What has to be said of a map: why it is not drawn, warnings, notes. @param {{ map: HeatMap, fault: import("./faults.js").Fault, failed: Error | null }} props */
 function Remarks({ map, fault, failed }) {
   const t = useWords(words);
+  const language = useStore((view) => view.language);
   return html`
     ${failed && html`<p class="why-warning" role="alert">${failed.message}</p>`}
     ${map.evidence && !map.read && html`<p class="why-warning" role="status">${t("not_in_file")} <code>${FULL}</code></p>`}
     ${fault && html`<p class="why-warning" role="status">${t(`fault_${fault}`)}</p>`}
     ${DECEPTIVE.includes(map.method) && html`<p class="why-warning">${t("warning_deceptive")}</p>`}
-    ${map.notes.map((note, i) => html`<p key=${i} class="why-note">${note}</p>`)}`;
+    ${map.notes.map((note, i) => html`<p key=${i} class="why-note">${reasonText(note, language)}</p>`)}`;
 }
 
 /** A map that a server is making, or could not make. @param {{ why: Why }} props */
