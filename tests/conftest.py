@@ -11,7 +11,7 @@ from jaxtyping import install_import_hook
 install_import_hook("convscope", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
 
 # Checks that several files share say what they saw when they fail, as those in the files do.
-pytest.register_assert_rewrite("checked_terms", "refused_pictures", "typed_training")
+pytest.register_assert_rewrite("checked_terms", "refused_pictures", "stored_traces", "typed_training")
 
 # The automated check tries the same examples every time; on a developer's machine they are new ones.
 hypothesis.settings.register_profile("ci", derandomize=True)

@@ -25,7 +25,7 @@ def test_every_dependency_has_its_reason() -> None:
     lines = (ROOT / "requirements-dev.txt").read_text(encoding="utf-8").splitlines()
     wanted += [line for line in lines if line and not line.startswith("#")]
     needed = {re.split(r"[^\w-]", line)[0] for line in wanted}
-    cells = rows(r"([a-z][\w, -]*) \|", DEPENDENCIES) + rows(r"`convscope\[\w+\]` \| ([\w-]+) \|", DEPENDENCIES)
+    cells = rows(r"([a-z][\w, -]*) \|", DEPENDENCIES) + rows(r"`convscope\[\w+\]` \| ([\w, -]+) \|", DEPENDENCIES)
     named = {name.strip() for cell in cells for name in cell.split(",")} - {"package", "extra"}
     assert named == needed
     assert set(rows(r"`convscope\[(\w+)\]`", DEPENDENCIES)) == set(extras)

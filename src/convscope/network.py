@@ -33,6 +33,7 @@ class Preprocessing:
         channels: 3 (RGB) or 1 (grey).
         scale: ``unit`` 0..1, ``byte`` 0..255, ``imagenet`` mean and deviation, or an own
             ``(mean, std)`` of values in 0..1, one number a channel.
+        crop: with ``fit`` "crop", the share of the middle that is kept, 0..1 (what timm calls ``crop_pct``).
         longest: with ``size`` None, longer photos are shrunk to this many pixels; None for never.
     """
 
@@ -41,6 +42,7 @@ class Preprocessing:
     channels: int = 3
     scale: Scale | tuple[tuple[float, ...], tuple[float, ...]] = "unit"
     longest: int | None = 1024
+    crop: float = 1.0
 
 
 @runtime_checkable

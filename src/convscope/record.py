@@ -12,7 +12,7 @@ from jaxtyping import Float32, UInt8
 
 from convscope import __version__
 from convscope.allocator import keep_freed_memory
-from convscope.errors import ForwardError, ImageError
+from convscope.errors import ForwardError, ImageError, ModelError
 from convscope.image import Picture, fit_within, open_image, resize, to_input
 from convscope.network import DEFAULT_MEMORY, Live, Network, Preprocessing, Run, Watch
 from convscope.traces import Placement, Step, Trace
@@ -90,7 +90,7 @@ def prepare(image: Any, preprocessing: Preprocessing) -> Prepared:
         pixels, placement = source.pixels, Placement(0.0, 0.0, float(shown_height), float(shown_width))
         notes = [*source.notes]
     else:
-        pixels, within = resize(picture, preprocessing.size, fit=preprocessing.fit)
+        pixels, within = resize(picture, preprocessing.size, fit=preprocessing.fit, crop=preprocessing.crop)
         by = shown_height / picture.size[0], shown_width / picture.size[1]
         placement = Placement(within.top * by[0], within.left * by[1], within.height * by[0], within.width * by[1])
         notes = [*picture.notes, _fitted(picture, preprocessing)]
@@ -152,7 +152,20 @@ def _trace(run: Run, prepared: Prepared, labels: tuple[str, ...], about: Mapping
     for live in run.operations:
         made[id(live)] = _step(live, made)
     outputs = tuple(made[id(live)].name for live in run.outputs)
+    if labels and len(outputs) == 1:
+        _check_labels(made[id(run.outputs[0])], labels)
     return Trace(prepared.picture, tuple(made.values()), outputs, prepared.placement, labels, (), about)
+
+
+def _check_labels(output: Step, labels: tuple[str, ...]) -> None:
+    """One name a score; one score may have two."""
+    scores = output.value.size
+    vector = output.value.ndim == 1 or scores == max(output.shape)
+    if vector and len(labels) != scores and (len(labels), scores) != (2, 1):
+        raise ModelError(
+            f"{len(labels)} classes are named and the network answers with {scores} "
+            f"number{'s' * (scores != 1)}; name as many"
+        )
 
 
 def _step(live: Live, made: Mapping[int, Step]) -> Step:

@@ -18,24 +18,27 @@ DEFAULT_IMAGE = "chelsea"
 def trace(
     model: Any, image: Any = DEFAULT_IMAGE, *, seed: int = 0, weights: str | PathLike[str] | None = None,
     scale: Any = None, size: int | tuple[int, int] | None = None, labels: tuple[str, ...] = (),
-    memory: int = DEFAULT_MEMORY,
+    memory: int = DEFAULT_MEMORY, trust: bool = False,
 ) -> Trace:  # fmt: skip
     """Send one image through one network, once, and keep everything that happens.
 
     Args:
-        model: a ``torch.nn.Module``; or a network as text (``"conv(3, 3) | relu"``), a name on the shelf
-            of networks (``"tutorial-1"``), a spec file, a trained network that comes along (``"catdog"``), a
-            ``.safetensors`` network that convscope saved, the folder of a training, or ``"package.module:function"``.
+        model: a ``torch.nn.Module`` or a Keras model; or a network as text (``"conv(3, 3) | relu"``), a name on the
+            shelf of networks (``"tutorial-1"``), a spec file, a trained network that comes along (``"catdog"``), the
+            folder of a training, a file (``.safetensors`` that convscope saved, ``.keras``, ``.h5``, ``.onnx``,
+            ``.pt``), ``"timm:resnet18"``, ``"torchvision:resnet18"``, ``"hf:owner/name"``, or
+            ``"package.module:function"``.
         image: a path, bytes, a PIL image, a uint8 array (H, W, 3), the name of a bundled photo; or a
             float tensor (C, H, W) that goes to the network as it is.
         seed: of the random weights of a network given as text; they are drawn by layer name.
-        weights: a file whose weights are put in by layer name (safetensors, Keras).
+        weights: a file whose weights are put in by layer name (safetensors, PyTorch, Keras).
         scale: ``"unit"`` 0..1, ``"byte"`` 0..255, ``"imagenet"``, or ``(mean, std)``; None for what the network says,
             ``"unit"`` where it does not.
         size: (height, width) of the network's input; a number for a square; None for the network's own, else photos
             stay as they are up to 1024 pixels.
         labels: names of the classes; empty for those of the network.
         memory: how many bytes of values may be kept.
+        trust: open files whose loading can run code: whole networks as pickles, TorchScript, ``.pt2``, Keras with code.
 
     Returns:
         the trace: the picture, every step with its value, the scores.
@@ -48,7 +51,8 @@ def trace(
     >>> trace("conv(4, 3) | relu | maxpool(2)", "chelsea")["conv_1"]
     Step('conv_1', conv2d, 4x298x449)
     """
-    network, picture = open_network(model, image, Options(seed, weights, scale, _pair(size), tuple(labels)))
+    options = Options(seed, weights, scale, _pair(size), tuple(labels), trust=trust)
+    network, picture = open_network(model, image, options)
     return record(network, picture, memory=memory)
 
 

@@ -320,11 +320,13 @@ def test_the_two_classes_are_there_again_in_the_file(tmp_path: Path) -> None:
 
 
 def test_without_two_names_one_sigmoid_is_one_number() -> None:
-    for labels in ((), ("dog",), ("a", "b", "c")):
+    for labels in ((), ("dog",)):
         trace = binary(-4, labels=labels)
         assert not trace.binary
         assert len(trace.scores) == 1
     assert not convscope.trace("gap | dense(2) | sigmoid", labels=("a", "b"), size=8).binary
+    with pytest.raises(ModelError, match="3 classes are named and the network answers with 1 number; name as many"):
+        binary(-4, labels=("a", "b", "c"))
 
 
 def test_contributions_to_the_first_class_are_those_to_the_second_turned_round() -> None:

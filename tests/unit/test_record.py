@@ -167,8 +167,8 @@ def test_a_network_that_raises_says_how_far_it_got_and_hands_over_the_rest() -> 
     ("model", "image", "error", "wording"),
     [
         (3, "chelsea", ModelError, "is a torch.nn.Module; got int"),
-        ("timm:resnet18", "chelsea", ModelError, "names a model hub, which this version does not open"),
-        ("model.onnx", "chelsea", ModelError, "is an ONNX file, which this version does not open"),
+        ("timm:", "chelsea", ModelError, "'timm:' names no network; write it like timm:resnet18"),
+        ("model.onnx", "chelsea", ModelError, "there is no file 'model.onnx'; check the path"),
         ("no.such:thing", "chelsea", ModelError, "cannot be imported: No module named 'no'"),
         ("conv(3, 3) | maxpool(99)", photo(), SpecError, "layer 2 'pool_1'"),
         ("relu", np.zeros((2, 3, 4, 4), np.float32), ImageError, "one image at a time"),

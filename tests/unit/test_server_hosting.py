@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import torch
 
 from convscope.errors import CallError, ModelError, SpecError
 from convscope.image import open_image
@@ -52,7 +51,7 @@ def test_networks_of_the_command_line(tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(ModelError, match="cannot be imported"):
         given_model("nothing_here:build", 1, None, picture, Settings())
     offer = given_model("zoo:Outputs", 1, None, picture, Settings())
-    assert isinstance(offer.source, torch.nn.Module)
+    assert type(offer.source.model).__name__ == "Outputs"
     with serving(networks=[offer]) as server:
         specs = {network["id"]: network["spec"] for network in server.ask("GET", "/api/state").json["networks"]}
         assert specs["fashion-cnn"].startswith("input(28x28x1)")

@@ -115,11 +115,12 @@ def test_a_disk_that_fills_up_keeps_the_last_checkpoint(tmp_path: Path, monkeypa
 
 
 def test_a_damaged_checkpoint_is_said_and_the_one_before_goes_on_to_the_same_weights(tmp_path: Path) -> None:
-    wanted = run(tmp_path / "run", tiny_training.RECIPE, tiny_training.model())
+    recipe = tiny_training.RECIPE.replace(whiten=False)  # so it is the last epoch that is best
+    wanted = run(tmp_path / "run", recipe, tiny_training.model())
     last = tmp_path / "run/checkpoints/last.safetensors"
     last.write_bytes(last.read_bytes()[:-3])
     (tmp_path / "run/checkpoints/best.safetensors").unlink()
-    again = run(tmp_path / "run", tiny_training.RECIPE, tiny_training.model(), resume=True)
+    again = run(tmp_path / "run", recipe, tiny_training.model(), resume=True)
     assert again.notes[0].startswith("the checkpoint last.safetensors cannot be used: ")
     assert all(torch.equal(a, b) for a, b in zip(wanted.model.parameters(), again.model.parameters(), strict=True))
 

@@ -1,92 +1,44 @@
 """From what people bring (a module, a spec, a reference) to a :class:`convscope.network.Network`.
 
-Each door is opened lazily: nothing is imported for a framework that is not used.
+Each door is opened lazily (``doors.py``): nothing is imported for a framework that is not used. What a door gives
+(``brought.py``) says things of itself; a text file beside the model (``sidecar.py``) goes before that, and what the
+caller asks for (``options.py``) before everything.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from convscope.adapters.saved import Saved, file_of, naming, read_network
-from convscope.errors import ModelError, WeightsError
+from convscope.adapters.brought import Brought
+from convscope.adapters.doors import file_for_a_door, through_a_door
+from convscope.adapters.given import Given
+from convscope.adapters.options import Options
+from convscope.adapters.saved import file_of, naming, read_network
+from convscope.adapters.sidecar import Sidecar
+from convscope.errors import ModelError
 from convscope.network import Network, Preprocessing
 
 if TYPE_CHECKING:
-    from os import PathLike
-
     from convscope.spec import Spec
-    from convscope.weights import Report, Weights
+
+__all__ = ["Options", "connect", "saved_network"]
 
 FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
-CLOSED = {
-    ".keras": "a Keras", ".h5": "a Keras", ".hdf5": "a Keras", ".onnx": "an ONNX",
-    ".pt": "a PyTorch", ".pth": "a PyTorch", ".th": "a PyTorch", ".pt2": "a PyTorch",
-}  # fmt: skip
-HUBS = ("timm:", "torchvision:", "hf:")
+Shape = Callable[[Preprocessing], tuple[int, int, int]]
 
 
-@dataclass(frozen=True)
-class Options:
-    """How a network is to be opened.
-
-    Attributes:
-        seed: of the random weights: of a spec by layer name, of a function's model as PyTorch draws them.
-        weights: a file whose weights are put in by layer name.
-        scale: how pixels reach the network; None for what it says itself, ``unit`` where it does not.
-        size: (height, width) of its input, None for the network's or the photo's own.
-        labels: names of its classes; empty for what it says itself.
-        title: what to call it, where it has no name of its own.
-        report: told what a weights file gave.
-    """
-
-    seed: int = 0
-    weights: str | PathLike[str] | None = None
-    scale: Any = None
-    size: tuple[int, int] | None = None
-    labels: tuple[str, ...] = ()
-    title: str = ""
-    report: Callable[[Report], None] = field(default=lambda _: None)
-
-
-@dataclass(frozen=True, eq=False)
-class _Given:
-    """Weights for a network, and what their file says beside them.
-
-    ``own`` where the network came out of the same file, so that all of it must fit.
-    """
-
-    name: str = ""
-    weights: Weights | None = None
-    said: Saved = field(default_factory=Saved)
-    own: bool = False
-
-    @classmethod
-    def of(cls, path: str | PathLike[str] | None) -> _Given:
-        """A file whose weights are put into another network; it is listened to where it names its classes."""
-        if path is None:
-            return cls()
-        from convscope.weights import read
-
-        weights = read(path)
-        with naming(path):
-            said = Saved.read(weights.metadata) if "labels" in weights.metadata else Saved()
-        return cls(Path(path).name, weights, said)
-
-
-def connect(
-    model: Any, shape: Callable[[Preprocessing], tuple[int, int, int]], options: Options | None = None
-) -> Network:
+def connect(model: Any, shape: Shape, options: Options | None = None) -> Network:
     """A network ready to run.
 
     Args:
-        model: a :class:`convscope.network.Network`, a ``torch.nn.Module``, a
+        model: a :class:`convscope.network.Network`, a ``torch.nn.Module``, a Keras model, a
             :class:`convscope.spec.Spec`, or text: the name of a trained network that comes along, a spec, a name
-            on the shelf of specs, a file, the folder of a training, or ``package.module:function``.
+            on the shelf of specs, a file of any framework, the folder of a training, a network of a hub
+            (``timm:resnet18``), or ``package.module:function``.
         shape: tells the (C, H, W) that the image will have under a preprocessing; a spec is built for it.
         options: seed, weights, scale, size, labels.
 
@@ -100,13 +52,21 @@ def connect(
         path = saved_network(model)
         if path is not None:
             return _from_file(path, shape, options)
+        brought = through_a_door(model, options)
+        if brought is not None:
+            return _from_door(brought, options, Given.of(options.weights), _said_beside(model))
         model, options = _referenced(str(model), options)
+    return _from_value(model, shape, options)
+
+
+def _from_value(model: Any, shape: Shape, options: Options) -> Network:
     if isinstance(model, Network):
-        return model
-    given = _Given.of(options.weights)
-    if _is_spec(model):
-        return _from_spec(model, shape, options, given)
-    return _from_module(model, options, given)
+        return _from_network(model, options)
+    given = Given.of(options.weights)
+    brought = through_a_door(model, options)
+    if brought is not None:
+        return _from_door(brought, options, given, Sidecar())
+    return _from_spec(model, shape, options, given) if _is_spec(model) else _from_module(model, options, given)
 
 
 def saved_network(reference: str | Path) -> Path | None:
@@ -135,18 +95,12 @@ def _is_spec(model: Any) -> bool:
     return isinstance(model, Spec)
 
 
+def _said_beside(model: Any) -> Sidecar:
+    path = file_for_a_door(model) if isinstance(model, str | Path) else None
+    return Sidecar() if path is None else Sidecar.beside(path)
+
+
 def _referenced(reference: str, options: Options) -> tuple[Any, Options]:
-    suffix = Path(reference).suffix.lower()
-    if reference.startswith(HUBS):
-        raise ModelError(
-            f"{reference!r} names a model hub, which this version does not open; make the model in a function of your "
-            "own and give package.module:function"
-        )
-    if suffix in CLOSED and "(" not in reference:
-        raise ModelError(
-            f"{reference!r} is {CLOSED[suffix]} file, which this version does not open as a network; write the "
-            "network as a spec and give the file as its weights (--weights), or give package.module:function"
-        )
     if FUNCTION.fullmatch(reference):
         return _from_function(reference, options.seed), options
     from convscope.spec import load, shelf
@@ -176,26 +130,24 @@ def _from_function(reference: str, seed: int) -> Any:
         return found()
 
 
-def _from_file(path: Path, shape: Callable[[Preprocessing], tuple[int, int, int]], options: Options) -> Network:
+def _from_file(path: Path, shape: Shape, options: Options) -> Network:
     """A network whose file says what it is: one that a training or ``convscope see`` saved."""
     said, weights = read_network(path)
-    other = None if options.weights is None else _Given.of(options.weights)
+    other = None if options.weights is None else Given.of(options.weights)
     assert said.spec is not None
     with naming(path):
-        given = _Given(path.name, weights, said, own=True)
+        given = Given(path.name, weights, said, own=True)
         if other is not None:  # whose probabilities were never calibrated
             given = replace(other, said=replace(said, calibration=None))
         return _from_spec(said.spec, shape, options, given)
 
 
-def _from_spec(
-    spec: Spec, shape: Callable[[Preprocessing], tuple[int, int, int]], options: Options, given: _Given
-) -> Network:
+def _from_spec(spec: Spec, shape: Shape, options: Options, given: Given) -> Network:
     from convscope.adapters.torch import TorchNetwork
     from convscope.spec import build, flatten_shapes, plan
 
     said = given.said
-    preprocessing = _merged(said.preprocessing or Preprocessing(), options)
+    preprocessing = _asked(given.beside.over(said.preprocessing or Preprocessing()), options)
     if spec.input is not None:
         height, width, channels = spec.input
         preprocessing = replace(preprocessing, size=preprocessing.size or (height, width), channels=channels)
@@ -204,49 +156,84 @@ def _from_spec(
     said.check_answer(last.shape, last.kind)
     module = build(spec, built_for, seed=options.seed)
     about: dict[str, Any] = {"spec": spec.text(), "seed": options.seed, "input": list(built_for)}
-    _load_weights(module, options, given, flatten_shapes(spec, built_for), about)
+    given.load_into(module, options, flatten_shapes(spec, built_for), about)
     return TorchNetwork(
         module,
         title=said.title or options.title or f"network of {len(spec.layers)} layer{'s' * (len(spec.layers) != 1)}",
         preprocessing=preprocessing,
-        labels=options.labels or said.labels,
+        labels=options.labels or given.beside.labels or said.labels,
         about=about,
     )
 
 
-def _from_module(module: Any, options: Options, given: _Given) -> Network:
+def _from_network(network: Network, options: Options) -> Network:
+    """One that is open already, run as the caller wants it; itself where nothing is asked for."""
+    preprocessing = _asked(network.preprocessing, options)
+    labels = options.labels or network.labels
+    model = getattr(network, "model", None)
+    if (preprocessing, labels) == (network.preprocessing, network.labels) or model is None:
+        return network
+    from convscope.adapters.torch import TorchNetwork
+
+    return TorchNetwork(model, title=network.title, preprocessing=preprocessing, labels=labels, about=network.about)
+
+
+def _from_module(module: Any, options: Options, given: Given) -> Network:
     from convscope.adapters.torch import TorchNetwork, first_channels
 
-    preprocessing = _merged(given.said.preprocessing or Preprocessing(channels=first_channels(module)), options)
+    base = given.said.preprocessing or Preprocessing(channels=first_channels(module))
     about: dict[str, Any] = {}
-    _load_weights(module, options, given, {}, about)
-    labels = options.labels or given.said.labels
-    return TorchNetwork(module, title=options.title, preprocessing=preprocessing, labels=labels, about=about)
+    given.load_into(module, options, {}, about)
+    return TorchNetwork(
+        module,
+        title=options.title,
+        preprocessing=_asked(given.beside.over(base), options),
+        labels=options.labels or given.beside.labels or given.said.labels,
+        about=about,
+    )
 
 
-def _merged(preprocessing: Preprocessing, options: Options) -> Preprocessing:
+def _from_door(brought: Brought, options: Options, given: Given, beside: Sidecar) -> Network:
+    """What a door gave, with what is said elsewhere put over what it says of itself."""
+    import torch
+
+    from convscope.adapters.torch import TorchNetwork, first_channels
+
+    model = brought.model
+    own = given.said.preprocessing or brought.preprocessing or Preprocessing(channels=first_channels(model))
+    preprocessing = _asked(given.beside.over(beside.over(own)), options)
+    labels = options.labels or given.beside.labels or given.said.labels or beside.labels or brought.labels
+    title = options.title or beside.title or brought.title
+    about = dict(brought.about)
+    notes = list(brought.notes)
+    known = (brought.preprocessing is not None and brought.scale_known) or given.said.preprocessing is not None
+    if not known and all(said.scale is None for said in (options, beside, given.beside)):
+        notes.append(_GUESSED)
+    for sentence in notes:
+        options.tell(sentence)
+    if notes:
+        about["notes"] = notes
+    if isinstance(model, torch.nn.Module):
+        given.load_into(model, options, dict(getattr(model, "flattened", {})), about)  # Keras flattens H, W, C
+        return TorchNetwork(model, title=title, preprocessing=preprocessing, labels=labels, about=about)
+    if given.weights is not None:
+        raise ModelError(
+            f"{title or 'this network'} is no PyTorch module that weights could be put into; leave them out"
+        )
+    model.title, model.preprocessing, model.labels = title or model.title, preprocessing, labels or model.labels
+    model.about = {**model.about, **about}
+    return model
+
+
+_GUESSED = (
+    "nobody says how pixels reach this network, so 0..1 is a guess: say it with scale (--scale), or in a .toml beside "
+    "the file"
+)
+
+
+def _asked(preprocessing: Preprocessing, options: Options) -> Preprocessing:
     """What the caller asks for goes before what the network says."""
     scale = preprocessing.scale if options.scale is None else options.scale
-    return replace(preprocessing, size=options.size or preprocessing.size, scale=scale)
-
-
-def _load_weights(
-    module: Any, options: Options, given: _Given, flattened: dict[str, tuple[int, int, int]], about: dict[str, Any]
-) -> None:
-    if given.weights is None:
-        return
-    from convscope.weights import assign
-
-    with nullcontext() if given.own else naming(given.name):
-        report = assign(module, given.weights, flattened=flattened)
-    about["weights"] = given.name
-    if given.own and (report.missing or report.mismatched):
-        misfits = [*map(str, report.mismatched), *(f"{layer} is not in the file" for layer in report.missing)]
-        raise WeightsError(
-            f"its weights do not fit its network at this size: {'; '.join(misfits[:3])}; leave out --size, or give the "
-            "size that it was saved for"
-        )
-    if not given.own or report.unused or report.nan or report.unread:
-        options.report(report)
-    if given.said.calibration is not None and not report.missing:
-        about["calibration"] = dict(given.said.calibration)
+    return replace(
+        preprocessing, size=options.size or preprocessing.size, scale=scale, fit=options.fit or preprocessing.fit
+    )

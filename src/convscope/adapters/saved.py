@@ -90,7 +90,7 @@ class Saved:
         preprocessing = _read("preprocessing", metadata, _preprocessing)
         saved = cls(
             spec,
-            _read("labels", metadata, _labels) or (),
+            _read("labels", metadata, good_labels) or (),
             preprocessing,
             _read("calibration", metadata, _calibration),
             _short("title", metadata, MOST_TITLE),
@@ -180,6 +180,7 @@ def _preprocessing_facts(preprocessing: Preprocessing) -> dict[str, Any]:
         "fit": preprocessing.fit,
         "channels": preprocessing.channels,
         "scale": scale if isinstance(scale, str) else [list(part) for part in scale],
+        **({} if preprocessing.crop == 1 else {"crop": preprocessing.crop}),
     }
 
 
@@ -211,7 +212,12 @@ def _short(name: str, metadata: Mapping[str, str], most: int) -> str:
     return text
 
 
-def _labels(value: Any) -> tuple[str, ...] | None:
+def good_labels(value: Any) -> tuple[str, ...] | None:
+    """Names of classes, None where a value cannot be such.
+
+    >>> good_labels(["cat", "dog"]), good_labels(["cat", "cat"])
+    (('cat', 'dog'), None)
+    """
     good = isinstance(value, list) and 0 < len(value) <= MOST_LABELS and all(_is_label(one) for one in value)
     return tuple(value) if good and len(set(value)) == len(value) else None
 
@@ -227,16 +233,35 @@ def _preprocessing(value: Any) -> Preprocessing | None:
     size, fit, channels = value["size"], value.get("fit", "stretch"), value.get("channels", 3)
     if fit not in get_args(Fit) or channels not in (1, 3) or isinstance(channels, bool):
         return None
-    if size is not None and not (
-        isinstance(size, list) and len(size) == 2
-        and all(type(side) is int and 1 <= side <= MOST_SIDE for side in size) and math.prod(size) <= MOST_PIXELS
-    ):  # fmt: skip
+    if size is not None and good_size(size) is None:
         return None
-    scale = _scale(value.get("scale", "unit"), channels)
-    return scale and Preprocessing(None if size is None else (size[0], size[1]), fit, int(channels), scale)
+    crop = float(value.get("crop", 1.0))
+    scale = good_scale(value.get("scale", "unit"), channels) if 0 < crop <= 1 else None
+    return scale and Preprocessing(None if size is None else (size[0], size[1]), fit, int(channels), scale, crop=crop)
 
 
-def _scale(value: Any, channels: int) -> Any:
+def good_size(value: Any) -> tuple[int, int] | None:
+    """(height, width) of a possible input, None where a value cannot be such.
+
+    >>> good_size([224, 224]), good_size([0, 1e9])
+    ((224, 224), None)
+    """
+    good = (
+        isinstance(value, list) and len(value) == 2
+        and all(type(side) is int and 1 <= side <= MOST_SIDE for side in value) and math.prod(value) <= MOST_PIXELS
+    )  # fmt: skip
+    return (value[0], value[1]) if good else None
+
+
+def good_scale(value: Any, channels: int) -> Any:
+    """How pixels become numbers, as :class:`convscope.network.Preprocessing` has it; None where a value cannot be such.
+
+    Raises:
+        ValueError, TypeError: it is no text and no two lists of numbers.
+
+    >>> good_scale("byte", 3), good_scale([[0.5], [0.25]], 3)
+    ('byte', ((0.5,), (0.25,)))
+    """
     if isinstance(value, str):
         return value if value in SCALES and (value != "imagenet" or channels == 3) else None
     mean, deviation = (tuple(float(number) for number in part) for part in value)

@@ -9,46 +9,9 @@ import typer
 
 from convscope import __version__
 from convscope.app import explain_options as of_explain
+from convscope.app import options as of
 from convscope.app import train_options as of_train
 from convscope.app.ending import DISK_FULL, INTERRUPTED, STOPPED, sentence_for
-from convscope.app.options import (
-    Channels,
-    Classifier,
-    Code,
-    Fix,
-    Folder,
-    Full,
-    Host,
-    Image,
-    Json,
-    Layers,
-    Limit,
-    Memory,
-    Model,
-    Models,
-    Net,
-    Nets,
-    NoBrowser,
-    NoHtml,
-    Out,
-    OutFile,
-    Overwrite,
-    OverwriteFile,
-    Photos,
-    Port,
-    Quarantine,
-    Report,
-    Scale,
-    Seed,
-    Shape,
-    Size,
-    Table,
-    Top,
-    Traced,
-    Undo,
-    Vary,
-    Weights,
-)
 
 __all__ = ["DISK_FULL", "INTERRUPTED", "app", "main"]
 
@@ -83,19 +46,22 @@ def root(
 
 @app.command(epilog="Example: convscope see cat.jpg --net 'conv(8, 3) | relu | maxpool(2)' --out cat-seen")
 def see(
-    image: Image = None,
-    net: Net = None,
-    model: Model = None,
-    weights: Weights = None,
-    seed: Seed = 0,
-    scale: Scale = None,
-    size: Size = None,
-    out: Out = None,
-    layer: Layers = None,
-    overwrite: Overwrite = False,
-    memory: Memory = 4.0,
-    no_html: NoHtml = False,
-    as_json: Json = False,
+    image: of.Image = None,
+    net: of.Net = None,
+    model: of.Model = None,
+    weights: of.Weights = None,
+    seed: of.Seed = 0,
+    scale: of.Scale = None,
+    size: of.Size = None,
+    fit: of.Fit = None,
+    labels: of.Labels = None,
+    trust: of.Trust = False,
+    out: of.Out = None,
+    layer: of.Layers = None,
+    overwrite: of.Overwrite = False,
+    memory: of.Memory = 4.0,
+    no_html: of.NoHtml = False,
+    as_json: of.Json = False,
 ) -> None:
     """Send one photo through a network and show every step: a table, a picture of each, a contact sheet, a page.
 
@@ -105,17 +71,20 @@ def see(
     from convscope.app.opening import Request
     from convscope.app.see import run
 
-    request = Request(image, weights, seed, scale, size, out, layer or [], overwrite, memory, as_json)
+    request = Request(
+        image, weights, seed, scale, size, out, layer or [], overwrite, memory, as_json, fit, labels, trust
+    )
     run(request, net, model, page=not no_html)
 
 
 @app.command(epilog="Example: convscope summary --net fashion-cnn")
 def summary(
-    net: Net = None,
-    model: Model = None,
-    shape: Shape = None,
-    code: Code = None,
-    as_json: Json = False,
+    net: of.Net = None,
+    model: of.Model = None,
+    shape: of.Shape = None,
+    code: of.Code = None,
+    trust: of.Trust = False,
+    as_json: of.Json = False,
 ) -> None:
     """Print the layers of a network: shapes, receptive fields, work, and parameter counts as formulas.
 
@@ -123,26 +92,29 @@ def summary(
     """
     from convscope.app.summary import run
 
-    run(net, model, shape=shape, code=code, as_json=as_json)
+    run(net, model, shape=shape, code=code, trust=trust, as_json=as_json)
 
 
 @app.command(
     epilog="Example: convscope compare chelsea --net 'conv(1, 3, init=constant(0.12))' --vary conv_1.kernel=3,12,24"
 )
 def compare(
-    image: Image = None,
-    net: Nets = None,
-    vary: Vary = None,
-    model: Models = None,
-    weights: Weights = None,
-    seed: Seed = 0,
-    scale: Scale = None,
-    size: Size = None,
-    out: Out = None,
-    layer: Layers = None,
-    overwrite: Overwrite = False,
-    memory: Memory = 4.0,
-    as_json: Json = False,
+    image: of.Image = None,
+    net: of.Nets = None,
+    vary: of.Vary = None,
+    model: of.Models = None,
+    weights: of.Weights = None,
+    seed: of.Seed = 0,
+    scale: of.Scale = None,
+    size: of.Size = None,
+    fit: of.Fit = None,
+    labels: of.Labels = None,
+    trust: of.Trust = False,
+    out: of.Out = None,
+    layer: of.Layers = None,
+    overwrite: of.Overwrite = False,
+    memory: of.Memory = 4.0,
+    as_json: of.Json = False,
 ) -> None:
     """Send one photo through several networks and put them under each other, on shared scales.
 
@@ -151,19 +123,21 @@ def compare(
     from convscope.app.compare import run
     from convscope.app.opening import Request
 
-    request = Request(image, weights, seed, scale, size, out, layer or [], overwrite, memory, as_json)
+    request = Request(
+        image, weights, seed, scale, size, out, layer or [], overwrite, memory, as_json, fit, labels, trust
+    )
     run(request, net or [], vary or [], model or [])
 
 
 @app.command(epilog="Example: convscope doctor photos --fix quarantine")
 def doctor(
-    folder: Folder,
-    fix: Fix = None,
-    undo: Undo = False,
-    to: Quarantine = None,
-    out: Report = None,
-    overwrite: Overwrite = False,
-    as_json: Json = False,
+    folder: of.Folder,
+    fix: of.Fix = None,
+    undo: of.Undo = False,
+    to: of.Quarantine = None,
+    out: of.Report = None,
+    overwrite: of.Overwrite = False,
+    as_json: of.Json = False,
 ) -> None:
     """Read every photo of a folder to its end before you train on it, and say what is wrong. Deletes nothing.
 
@@ -178,20 +152,23 @@ def doctor(
 
 @app.command(epilog="Example: convscope export cat.jpg --net fashion-cnn --out cat.html")
 def export(
-    source: Traced = None,
-    net: Net = None,
-    model: Model = None,
-    weights: Weights = None,
-    seed: Seed = 0,
-    scale: Scale = None,
-    size: Size = None,
-    out: OutFile = None,
-    full: Full = False,
-    channels: Channels = None,
-    limit: Limit = 12.0,
-    overwrite: OverwriteFile = False,
-    memory: Memory = 4.0,
-    as_json: Json = False,
+    source: of.Traced = None,
+    net: of.Net = None,
+    model: of.Model = None,
+    weights: of.Weights = None,
+    seed: of.Seed = 0,
+    scale: of.Scale = None,
+    size: of.Size = None,
+    fit: of.Fit = None,
+    labels: of.Labels = None,
+    trust: of.Trust = False,
+    out: of.OutFile = None,
+    full: of.Full = False,
+    channels: of.Channels = None,
+    limit: of.Limit = 12.0,
+    overwrite: of.OverwriteFile = False,
+    memory: of.Memory = 4.0,
+    as_json: of.Json = False,
 ) -> None:
     """Write the page to one HTML file, to keep, mail or put on a website: it needs no program and no network.
 
@@ -200,21 +177,24 @@ def export(
     from convscope.app.export import run
     from convscope.app.opening import Request
 
-    request = Request(source, weights, seed, scale, size, out, [], overwrite, memory, as_json)
+    request = Request(source, weights, seed, scale, size, out, [], overwrite, memory, as_json, fit, labels, trust)
     run(request, net, model, full=full, channels=channels, limit=limit)
 
 
 @app.command(epilog="Example: convscope predict photos/ --model catdog")
 def predict(
-    images: Photos,
-    model: Classifier = None,
-    weights: Weights = None,
-    scale: Scale = None,
-    size: Size = None,
-    top: Top = None,
-    table: Table = None,
-    overwrite: OverwriteFile = False,
-    as_json: Json = False,
+    images: of.Photos,
+    model: of.Classifier = None,
+    weights: of.Weights = None,
+    scale: of.Scale = None,
+    size: of.Size = None,
+    fit: of.Fit = None,
+    labels: of.Labels = None,
+    trust: of.Trust = False,
+    top: of.Top = None,
+    table: of.Table = None,
+    overwrite: of.OverwriteFile = False,
+    as_json: of.Json = False,
 ) -> None:
     """Name photos: one line each, with the likeliest classes and how likely they are.
 
@@ -222,29 +202,32 @@ def predict(
     """
     from convscope.app.predict import Wish, run
 
-    run(Wish(images, model, weights, scale, size, top, table, overwrite, as_json))
+    run(Wish(images, model, weights, scale, size, top, table, overwrite, as_json, fit, labels, trust))
 
 
 @app.command(epilog="Example: convscope explain cat.jpg --class cat --method gradcam,occlusion")
 def explain(
     images: of_explain.Images = None,
-    net: Net = None,
-    model: Model = None,
+    net: of.Net = None,
+    model: of.Model = None,
     classes: of_explain.Classes = None,
     method: of_explain.Methods = None,
     layer: of_explain.At = None,
     thorough: of_explain.Thorough = False,
     maximise: of_explain.Maximise = None,
-    weights: Weights = None,
-    seed: Seed = 0,
-    scale: Scale = None,
-    size: Size = None,
-    out: Out = None,
-    overwrite: Overwrite = False,
-    memory: Memory = 4.0,
-    no_html: NoHtml = False,
+    weights: of.Weights = None,
+    seed: of.Seed = 0,
+    scale: of.Scale = None,
+    size: of.Size = None,
+    fit: of.Fit = None,
+    labels: of.Labels = None,
+    trust: of.Trust = False,
+    out: of.Out = None,
+    overwrite: of.Overwrite = False,
+    memory: of.Memory = 4.0,
+    no_html: of.NoHtml = False,
     listed: of_explain.Listed = False,
-    as_json: Json = False,
+    as_json: of.Json = False,
 ) -> None:
     """Show where an answer came from: a heat map over the photo, and whether it is to be believed.
 
@@ -254,7 +237,9 @@ def explain(
     from convscope.app.explain_request import Asked, run
     from convscope.app.opening import Request
 
-    request = Request(None, weights, seed, scale, size, out, layer or [], overwrite, memory, as_json)
+    request = Request(
+        None, weights, seed, scale, size, out, layer or [], overwrite, memory, as_json, fit, labels, trust
+    )
     run(Asked(request, images or [], net, model, classes or [], method or [], thorough, maximise, not no_html, listed))
 
 
@@ -289,7 +274,7 @@ def train(
     no_cache: of_train.NoCache = False,
     download: of_train.Download = False,
     overwrite: of_train.OverwriteRun = False,
-    as_json: Json = False,
+    as_json: of.Json = False,
 ) -> None:
     """Train a network to tell classes of pictures apart, and show how it learns.
 
@@ -315,16 +300,19 @@ def train(
 
 @app.command(epilog="Example: convscope serve cat.jpg --net fashion-cnn")
 def serve(
-    image: Image = None,
-    net: Nets = None,
-    model: Models = None,
-    weights: Weights = None,
-    seed: Seed = 0,
-    scale: Scale = None,
-    size: Size = None,
-    port: Port = None,
-    host: Host = "127.0.0.1",
-    no_browser: NoBrowser = False,
+    image: of.Image = None,
+    net: of.Nets = None,
+    model: of.Models = None,
+    weights: of.Weights = None,
+    seed: of.Seed = 0,
+    scale: of.Scale = None,
+    size: of.Size = None,
+    fit: of.Fit = None,
+    labels: of.Labels = None,
+    trust: of.Trust = False,
+    port: of.Port = None,
+    host: of.Host = "127.0.0.1",
+    no_browser: of.NoBrowser = False,
 ) -> None:
     """Open the page in a browser: your pictures, your networks, every number. Ctrl-C stops it.
 
@@ -334,8 +322,9 @@ def serve(
     from convscope.app.serve import run
 
     request = Request(
-        image, weights, seed, scale, size, out=None, layers=[], overwrite=False, memory=4.0, as_json=False
-    )
+        image, weights, seed, scale, size, None, [], overwrite=False, memory=4.0, as_json=False, fit=fit, labels=labels,
+        trust=trust,
+    )  # fmt: skip
     run(request, net or [], model or [], host=host, port=port, browser=not no_browser)
 
 

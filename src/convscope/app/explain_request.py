@@ -67,7 +67,7 @@ class Asked:
         asked = self.request
         given = {
             "--net": self.net, "--model": self.model, "--weights": asked.weights, "--size": asked.size,
-            "--scale": asked.scale,
+            "--scale": asked.scale, "--fit": asked.fit, "--labels": asked.labels,
         }  # fmt: skip
         for flag, value in given.items():
             if value is not None:

@@ -12,8 +12,9 @@ SPEC_HELP = (
     "fashion-vgg, fashion-dense, lenet-5, cats-dogs, lenet-cat. Its weights are random, unless --weights gives some."
 )
 MODEL_HELP = (
-    "A trained network: catdog or fashion, which come along; the folder of a training; a .safetensors network that "
-    "convscope saved; or package.module:function that returns a torch.nn.Module."
+    "A trained network: catdog or fashion, which come along; efficientnet-lite0; the folder of a training; a file "
+    "(.safetensors that convscope saved, .keras .h5 .onnx .pt .pth); timm:NAME, torchvision:NAME, hf:OWNER/NAME; or "
+    "package.module:function that returns a torch.nn.Module."
 )
 IMAGE_HELP = "A photo; or chelsea, astronaut, coffee. Without it: chelsea."
 LAYER_HELP = "Only this step ('layer1.*' for several); repeat it for more."
@@ -30,7 +31,9 @@ Models = Annotated[
 Weights = Annotated[
     Path | None,
     typer.Option(
-        "--weights", metavar="FILE", help="Weights put in by layer name: .safetensors, or Keras .keras .h5 .weights.h5."
+        "--weights",
+        metavar="FILE",
+        help="Weights put in by layer name: .safetensors, PyTorch .pt .pth, Keras .keras .h5.",
     ),
 ]
 Seed = Annotated[
@@ -40,9 +43,35 @@ Scale = Annotated[
     str | None,
     typer.Option(
         "--scale",
-        metavar="unit|byte|imagenet",
-        help="How pixels reach the network: 0..1, 0..255, or ImageNet mean and deviation. Without it: as the network "
-        "says, 0..1 where it does not.",
+        metavar="unit|byte|imagenet|MEAN/STD",
+        help="How pixels reach the network: 0..1, 0..255, ImageNet mean and deviation, or others, e.g. 0.5/0.5. "
+        "Without it: as the network says, 0..1 where it does not.",
+    ),
+]
+Fit = Annotated[
+    str | None,
+    typer.Option(
+        "--fit",
+        metavar="stretch|crop|pad",
+        help="How a photo of another shape gets to the network's size. Without it: as the network says, stretch where "
+        "it does not.",
+    ),
+]
+Labels = Annotated[
+    str | None,
+    typer.Option(
+        "--labels",
+        metavar="FILE|A,B",
+        help="Names of the classes, in the order of the network's answers: a text file with one a line, or names with "
+        "commas between. Without it: as the network says.",
+    ),
+]
+Trust = Annotated[
+    bool,
+    typer.Option(
+        "--trust",
+        help="Open files whose loading can run code: whole networks as pickles, TorchScript, .pt2, Keras with Lambda "
+        "layers. Only if you know who made them.",
     ),
 ]
 Size = Annotated[
@@ -94,8 +123,7 @@ Classifier = Annotated[
     typer.Option(
         "--model",
         metavar="REF",
-        help="The network: catdog or fashion, the folder of a training, a .safetensors network, or "
-        "package.module:function. Without it: catdog.",
+        help=f"{MODEL_HELP} Without it: catdog.",
     ),
 ]
 Top = Annotated[

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import math
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,8 +15,8 @@ import typer
 
 from convscope import __version__
 from convscope.adapters import Options
-from convscope.app.console import note, print_json, printable, stages
-from convscope.app.opening import DEFAULT_NET, SCALES, parsed_size
+from convscope.app.console import name_text, note, print_json, printable, stages, where
+from convscope.app.opening import DEFAULT_NET, asked_options
 from convscope.errors import CallError, OutputError
 from convscope.predicting import Classifier, Failure, Prediction, find_photos
 
@@ -38,14 +37,13 @@ class Wish:
     table: Path | None
     overwrite: bool
     as_json: bool
+    fit: str | None = None
+    labels: str | None = None
+    trust: bool = False
 
     def options(self) -> Options:
         """How the network is to be opened."""
-        if self.scale is not None and self.scale not in SCALES:
-            raise CallError(f"--scale {self.scale!r} is unknown; it is one of {', '.join(SCALES)}")
-        return Options(
-            weights=self.weights, scale=self.scale, size=parsed_size(self.size), report=lambda r: note(str(r))
-        )
+        return asked_options(self.weights, self.scale, self.size, self.fit, self.labels, trust=self.trust)
 
 
 def run(wish: Wish) -> None:
@@ -66,8 +64,8 @@ def run(wish: Wish) -> None:
         for found in classifier.over(photos):
             progress.advance()
             if isinstance(found, Failure):
-                failed.append({"file": _text(found.name), "reason": str(found.error)})
-                note(f"convscope: {_where(found.name)}{found.error}")
+                failed.append({"file": name_text(found.name), "reason": str(found.error)})
+                note(f"convscope: {where(found.name)}{found.error}")
                 continue
             rows.add(found)
             if wish.as_json:
@@ -103,13 +101,13 @@ def line_of(found: Prediction, classifier: Classifier, top: int) -> str:
         f"{printable(score.label)} {_number(score.value, share=bool(classifier.probabilities))}"
         for score in found.scores[:top]
     )
-    return "  ".join([printable(_text(found.name)), *said])
+    return "  ".join([printable(name_text(found.name)), *said])
 
 
 def facts_of(found: Prediction, classifier: Classifier, top: int) -> dict[str, Any]:
     """One photo for programs."""
     return {
-        "file": _text(found.name),
+        "file": name_text(found.name),
         "label": found.label,
         "probability": _finite(found.value) if classifier.probabilities else None,
         "scores": [
@@ -155,7 +153,7 @@ class _Rows:
         if not self._classes:
             self._classes = [score.label for score in by_index]
             self._writer.writerow(["file", "label", "probability", *self._classes])
-        self._writer.writerow([_text(found.name), found.label, found.value, *(score.value for score in by_index)])
+        self._writer.writerow([name_text(found.name), found.label, found.value, *(score.value for score in by_index)])
 
 
 @contextmanager
@@ -173,16 +171,6 @@ def _table(wish: Wish) -> Iterator[_Rows]:
             text.flush()
         finally:
             text.detach()
-
-
-def _where(name: str) -> str:
-    """The path of a file in a folder; of one that lies here the sentence itself has the name."""
-    return f"{printable(_text(name))}: " if os.path.dirname(name) else ""  # noqa: PTH120
-
-
-def _text(name: str) -> str:
-    """A file's name as text; bytes that are none are spelled out."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _number(value: float, *, share: bool) -> str:

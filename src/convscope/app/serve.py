@@ -13,6 +13,7 @@ from convscope.app.console import note
 from convscope.app.opening import DEFAULT_NET, Request
 
 if TYPE_CHECKING:
+    from convscope.adapters import Options
     from convscope.server.networks import Offer, Settings
 
 #: After Ctrl-C, so long for threads that are in the middle of a step.
@@ -32,7 +33,7 @@ def run(
     options = request.options()
     picture = open_image(request.photo)
     usual = Settings(options.seed, options.scale, options.size)
-    offers = _offers(nets, models, request.weights, picture, usual)
+    offers = _offers(nets, models, picture, usual, options)
     bound = hosting.listen(host, port)
     keys = Keys(f"convscope_{bound.getsockname()[1]}")
     app = make_app(
@@ -58,17 +59,18 @@ def run(
 
 
 def _offers(
-    nets: Sequence[str], models: Sequence[str], weights: Path | None, picture: object, usual: Settings
+    nets: Sequence[str], models: Sequence[str], picture: object, usual: Settings, options: Options
 ) -> list[Offer]:
     from convscope.image import Picture
     from convscope.server.networks import given_model, given_spec
 
     assert isinstance(picture, Picture)
+    weights = None if options.weights is None else Path(options.weights)
     references = [*nets] if nets or models or weights is None else [DEFAULT_NET]
     found = [given_spec(net, number, weights) for number, net in enumerate(references, 1)]
     return [
         *found,
-        *(given_model(model, len(found) + n, weights, picture, usual) for n, model in enumerate(models, 1)),
+        *(given_model(model, len(found) + n, weights, picture, usual, options) for n, model in enumerate(models, 1)),
     ]
 
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: Height, width and channels of the photo that comes along.
 PHOTO = (3, 300, 451)
+#: Height and width for a network that takes any.
+USUAL = (224, 224)
 COLUMNS = (
     ("step", "left"), ("kind", "left"), ("output", "right"), ("sees", "right"), ("multiplications", "right"),
     ("parameters", "left"),
@@ -42,7 +44,9 @@ class Row:
     receptive_field: tuple[int, int] | None
 
 
-def run(net: str | None, model: str | None, *, shape: str | None, code: str | None, as_json: bool) -> None:
+def run(
+    net: str | None, model: str | None, *, shape: str | None, code: str | None, as_json: bool, trust: bool = False
+) -> None:
     """Do what the command line asked for; see :func:`convscope.app.cli.summary`."""
     chosen = one_network(net, model)
     given = None if shape is None else parsed_shape(shape)
@@ -50,7 +54,7 @@ def run(net: str | None, model: str | None, *, shape: str | None, code: str | No
     if code is not None:
         _print_code(spec, given, code)
         return
-    title, size, rows, total = _planned(spec, given, name) if spec is not None else _recorded(chosen, given)
+    title, size, rows, total = _planned(spec, given, name) if spec is not None else _recorded(chosen, given, trust)
     if as_json:
         print_json(_object(title, size, rows, total))
         return
@@ -109,15 +113,22 @@ def _planned(spec: Spec, given: tuple[int, int, int] | None, name: str) -> tuple
     return title, size, rows, sum(row.params for row in rows)
 
 
-def _recorded(reference: str, given: tuple[int, int, int] | None) -> tuple[str, tuple[int, ...], list[Row], int]:
+def _recorded(
+    reference: str, given: tuple[int, int, int] | None, trust: bool
+) -> tuple[str, tuple[int, ...], list[Row], int]:
     """A model that is not text is run once, on zeros."""
     import numpy as np
 
+    from convscope.adapters import connect
+    from convscope.app.opening import asked_options
+    from convscope.record import record
     from convscope.structure import macs, param_count, param_formula, receptive_fields, total_params
-    from convscope.tracing import trace
 
-    size = given or (3, 224, 224)
-    seen = trace(reference, np.zeros(size, np.float32))
+    options = asked_options(None, None, None, None, None, trust=trust)
+    network = connect(reference, lambda asked: given or (asked.channels, *(asked.size or USUAL)), options)
+    asked = network.preprocessing
+    size = given or (asked.channels, *(asked.size or USUAL))
+    seen = record(network, np.zeros(size, np.float32))
     fields = receptive_fields(seen.steps)
     rows = [
         Row(

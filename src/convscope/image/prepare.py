@@ -28,7 +28,7 @@ Scale = str | tuple[Numbers, Numbers]
 
 
 def resize(
-    picture: Picture, size: tuple[int, int], *, fit: Fit = "stretch"
+    picture: Picture, size: tuple[int, int], *, fit: Fit = "stretch", crop: float = 1.0
 ) -> tuple[UInt8[np.ndarray, "h w 3"], Placement]:
     """The picture in ``size``, antialiased (Pillow's bicubic), and which part of it that is.
 
@@ -37,12 +37,14 @@ def resize(
         size: height and width wanted, in pixels.
         fit: ``stretch`` squeezes the whole picture into the size; ``crop`` takes the largest middle part of
             the right proportions; ``pad`` shows all of it, black where nothing is.
+        crop: of that middle part, the share that is kept, over 0 and at most 1.
 
     Returns:
         the pixels, ``(H, W, 3)`` uint8, and the rectangle of the picture that they cover.
 
     Raises:
-        ImageError: the size is no pair of positive whole numbers, too large, or ``fit`` is unknown.
+        ImageError: the size is no pair of positive whole numbers, too large, ``fit`` is unknown, or ``crop`` none of
+            these.
 
     >>> picture = Picture(np.zeros((300, 400, 3), np.uint8), "black", "array", (300, 400))
     >>> pixels, placement = resize(picture, (150, 150), fit="crop")
@@ -54,7 +56,9 @@ def resize(
     if fit == "stretch":
         return _resample(picture.pixels, (height, width)), Placement(0.0, 0.0, float(old_height), float(old_width))
     if fit == "crop":
-        scale = min(old_height / height, old_width / width)
+        if not 0 < crop <= 1:
+            raise ImageError(f"a crop keeps a share of the picture over 0 and at most 1, not {crop!r}; take 1 for all")
+        scale = crop * min(old_height / height, old_width / width)
         tall, wide = min(height * scale, float(old_height)), min(width * scale, float(old_width))
         placement = Placement((old_height - tall) / 2, (old_width - wide) / 2, tall, wide)
         return _resample(picture.pixels, (height, width), placement), placement

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,7 +11,8 @@ import numpy as np
 
 from convscope.errors import WeightsError
 from convscope.weights.files import read
-from convscope.weights.value import Weights, named, shown, size_text
+from convscope.weights.prefixes import without_prefix
+from convscope.weights.value import Layers, Weights, named, shown, size_text
 
 if TYPE_CHECKING:
     import torch
@@ -50,6 +51,8 @@ class Report:
         mismatched: parameters that do not fit; their layers were left as they were.
         nan: layers that were taken although they hold NaN or infinite numbers.
         unread: what in the file could not be interpreted.
+        prefix: what stands in front of the file's names and was left out (``module.``).
+        in_order: where no name fits and the layers were taken one after the other: ``file's name as network's name``.
 
     >>> print(Report(taken=("conv_1",), missing=("conv_2", "conv_3")))
     1 layer took its weights from the file: conv_1.
@@ -62,6 +65,8 @@ class Report:
     mismatched: tuple[Mismatch, ...] = ()
     nan: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
+    prefix: str = ""
+    in_order: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         lines = [
@@ -77,6 +82,13 @@ class Report:
         ]
         if self.unread:
             lines.append(f"Not understood in the file: {_first(self.unread, '; ')}.")
+        if self.prefix:
+            lines.append(f"Names in the file begin with {self.prefix!r}, which was left out.")
+        if self.in_order:
+            lines.append(
+                "No name of the file is in the network, but layer by layer the shapes are the same, so they were taken "
+                f"in order: {named(self.in_order)}."
+            )
         return "\n".join(line for line in lines if line)
 
     def _mismatch_line(self) -> str:
@@ -122,7 +134,9 @@ def assign(
     A layer is taken whole or left alone: it is left when a parameter has another shape, or is there on
     one side only. Normalisations may lack their scale (then 1) and shift (then 0) in the file. Numbers
     are converted to the precision and device of the network. Everything is checked before the first
-    number changes.
+    number changes. Where a PyTorch file has ``module.`` or the like in front of its names, and the network
+    has not, that is left out. Where no name of such a file fits at all, but layer by layer every shape does,
+    the layers are taken in order.
 
     Args:
         module: the network; its layers are called by what stands before the last dot of their
@@ -147,6 +161,12 @@ def assign(
     import torch
 
     targets = _targets(module)
+    prefix, pairs = "", {}
+    if weights.source == "torch":
+        layers, prefix = without_prefix(weights.layers, targets)
+        pairs = _in_order(layers, targets) if weights.in_order else {}
+        layers = {here: layers[there] for here, there in pairs.items()} or layers
+        weights = replace(weights, layers=layers)
     maps = dict(flattened or {})
     _check_flattened(maps, targets)
     reorder = weights.source == "keras" and not weights.flattens_channels_first
@@ -178,7 +198,18 @@ def assign(
         tuple(mismatched),
         tuple(broken),
         weights.unread,
+        prefix,
+        tuple(f"{shown(there)} as {shown(here)}" for here, there in pairs.items()),
     )
+
+
+def _in_order(layers: Layers, targets: Mapping[str, Mapping[str, torch.Tensor]]) -> dict[str, str]:
+    """The network's layers and those of the file, one after the other; empty where a name or not every shape fits."""
+    if len(layers) != len(targets) or any(name in layers for name in targets):
+        return {}
+    pairs = dict(zip(targets, layers, strict=True))
+    wrong = (_mismatches(here, _completed(layers[pairs[here]], targets[here]), targets[here]) for here in pairs)
+    return {} if any(wrong) else pairs
 
 
 def state_tensors(module: torch.nn.Module) -> dict[str, torch.Tensor]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convscope.errors import WeightsError
+from convscope.errors import ConvscopeError, WeightsError
 from convscope.weights.tensors import Encoded, encode, read_tensors, write_tensors
 from convscope.weights.value import Weights, shown
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     import torch
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
+LEGACY_TORCH = bytes.fromhex("80028a0a6cfc9c46f9206aa850192e")
+"""How PyTorch's files from before version 1.6 begin: a magic number as a pickle."""
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 MOST_BYTES = 8 * 1024**3
 """A larger file is refused: the largest common classifier has 2.5 GB."""
@@ -32,8 +35,8 @@ def read(path: str | PathLike[str]) -> Weights:
     unpacked to the disk, nothing outside it is opened.
 
     Args:
-        path: a ``.safetensors`` file; a ``.h5``, ``.hdf5``, ``.weights.h5`` or ``.keras`` file of
-            any Keras version.
+        path: a ``.safetensors`` file; a ``.pt``, ``.pth``, ``.th`` or ``.bin`` file of PyTorch, whose pickle is read
+            without running it; a ``.h5``, ``.hdf5``, ``.weights.h5`` or ``.keras`` file of any Keras version.
 
     Returns:
         the parameters in PyTorch's layout; see :class:`Weights`.
@@ -48,23 +51,51 @@ def read(path: str | PathLike[str]) -> Weights:
     (1, 1, 3, 3)
     """
     place = Path(path)
-    try:
-        size = _checked_size(place)
-        with place.open("rb") as file:
-            start = file.read(512)
+    with said_plainly(place):
+        start, size = beginning(place)
         return _read(place, start, size)
+
+
+@contextmanager
+def said_plainly(path: Path) -> Iterator[None]:
+    """Name the file in front of what is wrong with it.
+
+    Raises:
+        WeightsError: whatever goes wrong when it is read.
+    """
+    try:
+        yield
     except WeightsError as error:
-        raise WeightsError(f"{shown(place.name)}: {error}") from None
+        raise WeightsError(f"{shown(path.name)}: {error}") from None
+    except ConvscopeError:
+        raise
     except (OSError, ValueError, MemoryError) as error:
         reason = getattr(error, "strerror", None) or str(error) or "not enough memory"
-        raise WeightsError(f"{shown(place.name)} cannot be read: {reason}; check the path") from None
+        raise WeightsError(f"{shown(path.name)} cannot be read: {reason}; check the path") from None
+
+
+def beginning(path: Path) -> tuple[bytes, int]:
+    """The first 512 bytes of a plain file of a possible size, and its size.
+
+    Raises:
+        WeightsError: it is a folder or a device, empty, or claims more than a network needs.
+        OSError: it cannot be read.
+    """
+    size = _checked_size(path)
+    with path.open("rb") as file:
+        return file.read(512), size
 
 
 def _read(path: Path, start: bytes, size: int) -> Weights:
     if start.startswith(ZIP):
         from convscope.weights.keras_files import read_zip
+        from convscope.weights.torch_files import is_torch_zip, read_torch
 
-        return read_zip(path, size)
+        return read_torch(path, size) if is_torch_zip(path, size) else read_zip(path, size)
+    if start.startswith(LEGACY_TORCH):
+        from convscope.weights.torch_files import read_torch
+
+        return read_torch(path, size, legacy=True)
     if _is_hdf5(path, start):
         from convscope.weights.keras_files import read_hdf5
 
@@ -80,7 +111,7 @@ def _read(path: Path, start: bytes, size: int) -> Weights:
             layer, _, param = name.rpartition(".")
             layers.setdefault(layer, {})[param] = array
         return Weights(layers, "torch", metadata, tuple(unread))
-    raise WeightsError(_what_else(start))
+    raise WeightsError(what_else(start))
 
 
 def _is_hdf5(path: Path, start: bytes) -> bool:
@@ -111,7 +142,7 @@ def _checked_size(path: Path) -> int:
     return status.st_size
 
 
-def _what_else(start: bytes) -> str:
+def what_else(start: bytes) -> str:
     """One sentence on what a file is that holds no weights."""
     text = start.lstrip().lower()
     if text.startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
@@ -120,7 +151,7 @@ def _what_else(start: bytes) -> str:
         return "this is a Git LFS pointer, not the weights; run 'git lfs pull' to fetch them"
     if start.startswith((b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")):
         return "this is a pickle, which can run code when it is loaded; save the state_dict as .safetensors"
-    kinds = "give a .safetensors file or one saved by Keras (.keras, .weights.h5, .h5)"
+    kinds = "give a .safetensors file or one saved by Keras (.keras, .weights.h5, .h5) or PyTorch (.pt, .pth)"
     return f"it is no weights file, it starts with {start[:12]!r}; {kinds}"
 
 

@@ -17,6 +17,7 @@ Params = dict[str, np.ndarray]
 CONV, DEPTHWISE, SEPARABLE = "convolution", "depthwise convolution", "separable convolution"
 DENSE, BATCH_NORM, NORM = "dense", "batch normalization", "normalization"
 EMBEDDING, PRELU = "embedding", "prelu"
+STANDARDIZE = "input normalization"
 
 CLASSES = {
     **{f"{name}{n}d{end}": CONV for name in ("conv", "convolution") for n in "123" for end in ("", "transpose")},
@@ -36,12 +37,11 @@ CLASSES = {
     "groupnormalization": NORM,
     "embedding": EMBEDDING,
     "prelu": PRELU,
+    "normalization": STANDARDIZE,
 }
 """Class name in lower case, or the automatic layer name without underscores, to what it is."""
 
-OTHERS = re.compile(
-    r"lstm|gru|rnn|attention|einsum|locallyconnected|^normalization|spectral|vectorization|lookup|maxout"
-)
+OTHERS = re.compile(r"lstm|gru|rnn|attention|einsum|locallyconnected|spectral|vectorization|lookup|maxout")
 """Classes whose variables look like those of other layers but mean something else."""
 
 ORDER = {
@@ -53,8 +53,12 @@ ORDER = {
     NORM: ("gamma", "beta"),
     EMBEDDING: ("embeddings",),
     PRELU: ("alpha",),
+    STANDARDIZE: ("mean", "variance", "count"),
 }
 """The variables of a layer in the order in which Keras numbers them."""
+
+NEEDED = ("moving_mean", "moving_variance", "mean", "variance")
+"""Variables beside the kernels without which there is no such layer."""
 
 # Keras 1 called the variance running_std, W and b are its kernel and bias.
 ALIASES = {
@@ -73,6 +77,9 @@ ALIASES = {
     "bias": "bias",
     "W": "kernel",
     "b": "bias",
+    "mean": "mean",
+    "variance": "variance",
+    "count": "count",
 }
 
 
@@ -99,6 +106,8 @@ def to_torch(stored: Stored, *, theano: bool = False) -> tuple[dict[str, Params]
             named = _by_number(stored, kind)
         if kind == DEPTHWISE and "kernel" in named:
             named["depthwise_kernel"] = named.pop("kernel")
+        if kind == STANDARDIZE:
+            named.pop("count", None)  # how many photos it was fitted on, a whole number
         _check(kind, named)
         values = {name: array.read() for name, array in named.items()}
         if stored.settings.get("dim_ordering") == "th" and kind == CONV:
@@ -217,7 +226,7 @@ def _kept(stored: Stored, order: tuple[str, ...], count: int) -> tuple[str, ...]
 
 def _check(kind: str, named: Mapping[str, Array]) -> None:
     """The variables are those of the layer, have possible shapes and are floats."""
-    needed = {name for name in ORDER[kind] if "kernel" in name or name in ("moving_mean", "moving_variance")}
+    needed = {name for name in ORDER[kind] if "kernel" in name or name in NEEDED}
     wrong = sorted((needed - set(named)) | (set(named) - set(ORDER[kind])))
     if wrong:
         raise NotUnderstoodError(f"as a {kind} layer it lacks or should not have {', '.join(wrong)}")
@@ -271,6 +280,10 @@ def _separable(stored: Mapping[str, np.ndarray]) -> dict[str, Params]:
     }
 
 
+def _standardize(stored: Mapping[str, np.ndarray]) -> dict[str, Params]:
+    return {"": {"running_mean": stored["mean"].reshape(-1), "running_var": stored["variance"].reshape(-1)}}
+
+
 def _prelu(stored: Mapping[str, np.ndarray]) -> dict[str, Params]:
     alpha = stored["alpha"]
     if alpha.size != max(alpha.shape[-1:], default=1):
@@ -287,4 +300,5 @@ _BUILD: Mapping[str, Callable[[Mapping[str, np.ndarray]], dict[str, Params]]] = 
     NORM: _normalization,
     EMBEDDING: lambda stored: {"": {"weight": stored["embeddings"]}},
     PRELU: _prelu,
+    STANDARDIZE: _standardize,
 }

@@ -98,11 +98,24 @@ def _decode(file: IO[bytes], start: int, entry: Mapping[str, Any]) -> np.ndarray
     data = file.read(end - begin)
     if len(data) != end - begin:
         raise WeightsError("the file became shorter while it was read; try again")
+    return decode(code, data).reshape(shape)
+
+
+def decode(code: str, data: bytes) -> np.ndarray:
+    """Bytes as a row of numbers; those that numpy lacks as float32.
+
+    Args:
+        code: the type of the numbers in the words of the format.
+        data: little-endian.
+
+    >>> decode("I16", bytes([1, 0, 2, 0])).tolist()
+    [1, 2]
+    """
     if code in NUMPY:
-        return np.frombuffer(data, NUMPY[code]).reshape(shape)
+        return np.frombuffer(data, NUMPY[code])
     if code == "BF16":
-        return widen_bfloat16(np.frombuffer(data, "<u2")).reshape(shape)
-    return _decode_float8(data, FLOAT8[code]).reshape(shape)
+        return widen_bfloat16(np.frombuffer(data, "<u2"))
+    return _decode_float8(data, FLOAT8[code])
 
 
 def _decode_float8(data: bytes, dtype: str) -> np.ndarray:
@@ -150,7 +163,7 @@ def write_tensors(tensors: Mapping[str, Encoded], path: Path, metadata: Mapping[
     Raises:
         OutputError: the file cannot be written; what was there before is still there.
     """
-    order = sorted(tensors, key=lambda name: (-_item_size(tensors[name]), name))
+    order = sorted(tensors, key=lambda name: (-item_size(tensors[name].code), name))
     header: dict[str, Any] = {"__metadata__": dict(sorted(metadata.items()))} if metadata else {}
     offset = 0
     for name in order:
@@ -177,6 +190,11 @@ def write_tensors(tensors: Mapping[str, Encoded], path: Path, metadata: Mapping[
         partial.unlink(missing_ok=True)
 
 
-def _item_size(tensor: Encoded) -> int:
+def item_size(code: str) -> int:
+    """Bytes of one number, by its type in the words of the format.
+
+    >>> item_size("BF16"), item_size("F64")
+    (2, 8)
+    """
     sizes = {"BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1}
-    return sizes.get(tensor.code) or np.dtype(NUMPY[tensor.code]).itemsize
+    return sizes.get(code) or np.dtype(NUMPY[code]).itemsize

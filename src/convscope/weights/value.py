@@ -30,6 +30,7 @@ class Weights:
             seeds are left out silently.
         flattens_channels_first: a Keras network that nevertheless flattens C, H, W, as those of the
             Theano days do.
+        in_order: whether the layers stand in the order in which their network was written.
 
     >>> weights = Weights({"dense": {"weight": np.ones((2, 3), np.float32)}}, "torch")
     >>> weights
@@ -43,6 +44,7 @@ class Weights:
     metadata: Mapping[str, str] = field(default_factory=dict)
     unread: tuple[str, ...] = ()
     flattens_channels_first: bool = False
+    in_order: bool = False
 
     def __post_init__(self) -> None:
         frozen = {

@@ -121,7 +121,12 @@ def adaptive_pool(call: Call) -> Settings | None:
 
 
 def batch_norm(call: Call) -> Settings | None:
-    """Eval mode reads the running statistics, training mode the picture's own."""
+    """Eval mode reads the running statistics, training mode the picture's own.
+
+    Where the first axis is no longer the picture's (patches folded into the batch), the second holds the channels.
+    """
+    if not call.batched(call.args["input"]):
+        return None
     training = bool(call.args["training"]) or call.args["running_mean"] is None
     if training:
         call.params.pop("running_mean", None)
@@ -137,7 +142,9 @@ def layer_norm(call: Call) -> Settings | None:
 
 
 def group_norm(call: Call) -> Settings | None:
-    """Groups of channels."""
+    """Groups of channels; as :func:`batch_norm`, only where the batch axis is still in front."""
+    if not call.batched(call.args["input"]):
+        return None
     return {"eps": call.args["eps"], "groups": call.args["num_groups"]}
 
 
