@@ -312,6 +312,18 @@ def test_efficientnet_says_a_cat_for_a_cat() -> None:
     assert trace.about["reference"] == "efficientnet-lite0"
 
 
+def test_efficientnet_says_so_because_of_the_cats_face() -> None:
+    """The box was written down by looking: forehead to chin, cheek to cheek; it is 40 % of the photo."""
+    found = convscope.explain("efficientnet-lite0", "chelsea", evidence=False).map
+    heat = np.clip(found.value, 0, None)
+    assert found.layer == "relu6:2"
+    rows, columns = heat.shape
+    face = np.zeros(heat.shape, bool)
+    face[round(0.2 * rows) : round(0.92 * rows), round(0.2 * columns) : round(0.75 * columns)] = True
+    assert face.flat[heat.argmax()]
+    assert heat[face].mean() > 2 * heat[~face].mean()
+
+
 def test_efficientnet_has_the_numbers_of_its_package() -> None:
     file = weights()
     assert file is not None

@@ -100,7 +100,7 @@ def test_one_sigmoid_answers_for_both_classes(tmp_path: Path) -> None:
 
 def test_every_epoch_is_kept_until_the_traces_become_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     few = probe(tmp_path / "few", epochs=15)
-    model = network("conv(2, 3) | gap | dense(2)")
+    model = network("conv(2, 3) | gap | dense(3)")
     for epoch in range(16):
         few(model, epoch)
     assert len(list((tmp_path / "few" / "probe").iterdir())) == 16
@@ -127,7 +127,7 @@ def test_a_network_that_cannot_take_one_photo_stops_the_probe_but_not_the_traini
 
 def test_traces_come_by_epoch_also_beyond_a_thousand(tmp_path: Path) -> None:
     many = probe(tmp_path)
-    model = network("conv(2, 3) | gap | dense(2)")
+    model = network("conv(2, 3) | gap | dense(3)")
     for epoch in (1000, 2, 0, 999):
         many(model, epoch)
     (tmp_path / "probe" / "notes.txt").touch()
@@ -157,7 +157,7 @@ def filmed(folder: Path, text: str = NET, epochs: int = 3) -> list[tuple[int, Tr
 
 
 def test_the_film_has_a_column_for_each_epoch_up_to_twelve(tmp_path: Path) -> None:
-    frames = filmed(tmp_path / "a", "conv(3, 3) | relu | flatten | dense(2)", epochs=11)
+    frames = filmed(tmp_path / "a", "conv(3, 3) | relu | flatten | dense(3)", epochs=11)
     wide, short = film_strip(frames), film_strip(frames[:6])
     column = (wide.width - short.width) / 6
     assert column == pytest.approx(132, abs=1)
@@ -185,8 +185,8 @@ def test_a_row_has_one_scale_for_all_epochs() -> None:
 
 
 def test_a_dense_network_is_filmed_by_its_weights(tmp_path: Path) -> None:
-    flat = filmed(tmp_path / "dense", "flatten | dense(8) | relu | dense(2)", epochs=1)
-    conv = filmed(tmp_path / "conv", "conv(8, 3) | relu | gap | dense(2)", epochs=1)
+    flat = filmed(tmp_path / "dense", "flatten | dense(8) | relu | dense(3)", epochs=1)
+    conv = filmed(tmp_path / "conv", "conv(8, 3) | relu | gap | dense(3)", epochs=1)
     assert film_strip(flat).height > 500  # six outputs
     assert film_strip(conv).height > 500
 
@@ -203,8 +203,8 @@ def test_channels_that_differ_are_preferred_to_the_same_one_again() -> None:
 def test_a_film_needs_traces_of_one_network(tmp_path: Path) -> None:
     with pytest.raises(CallError, match="a film needs at least one trace; got none"):
         film_strip([])
-    first = filmed(tmp_path / "a", "conv(2, 3) | gap | dense(2)", epochs=0)
-    other = filmed(tmp_path / "b", "first: conv(2, 3) | gap | dense(2)", epochs=0)
+    first = filmed(tmp_path / "a", "conv(2, 3) | gap | dense(3)", epochs=0)
+    other = filmed(tmp_path / "b", "first: conv(2, 3) | gap | dense(3)", epochs=0)
     with pytest.raises(CallError, match="one of the traces has no step 'first'; give traces of one network"):
         film_strip([*first, (1, other[0][1])])
 
